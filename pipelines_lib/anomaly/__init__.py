@@ -1,0 +1,1 @@
+"""Anomaly detection: fit an autoencoder and a threshold, score steps, find events."""

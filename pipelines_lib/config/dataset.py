@@ -1,0 +1,115 @@
+"""What a dataset is: where its rows come from, on which calendar, in which columns and units."""
+
+from datetime import date
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from pipelines_lib.config.base import ColumnName, Config, DatasetName, SeriesId
+
+BAR_COLUMNS = ("open", "high", "low", "close", "volume")
+"""Value columns of a dataset of bars, in storage order: prices, then shares traded."""
+
+
+class SourceConfig(Config):
+    """Where the rows come from. Only the fields of the chosen kind are used."""
+
+    kind: Literal["fdr", "files", "synthetic-market", "synthetic-sine"] = Field(
+        "synthetic-market",
+        description="fdr: FinanceDataReader over the network; files: CSV or Parquet; "
+        "synthetic-market, synthetic-sine: made here, the same for the same seed.",
+    )
+    path: str = Field(
+        "",
+        description="files: one CSV or Parquet file, or a folder of them. "
+        "Relative to the working directory.",
+    )
+    time_column: str = Field(
+        "Date", description="files: the column that holds the time of a row, UTC if it names no zone."
+    )
+    time_format: str = Field(
+        "", description="files: strptime format of the time column, e.g. %d.%m.%Y; empty: ISO."
+    )
+    series_column: str = Field(
+        "", description="files: the column that names the series; empty: the file name does."
+    )
+    columns: list[str] = Field(
+        default_factory=list,
+        description="files: header mapping, one `theirs=ours` each, e.g. `시가=open`. "
+        "English and Korean OHLCV headers need none.",
+    )
+    n_series: int = Field(8, ge=1, le=10_000, description="synthetic: number of series.")
+    n_steps: int = Field(600, ge=10, le=1_000_000, description="synthetic: steps per series.")
+    seed: int = Field(7, ge=0, description="synthetic: seed of the generator.")
+    noise: float = Field(
+        0.1, ge=0, description="synthetic-sine: standard deviation of the noise; amplitude is 1."
+    )
+    trend: float = Field(0.0, description="synthetic-sine: rise per 1,000 steps.")
+    period: int = Field(50, ge=2, description="synthetic-sine: steps per period.")
+    anomalies: bool = Field(
+        True, description="synthetic: put anomalies at known places and keep their labels."
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.kind == "files" and not self.path:
+            raise ValueError("source.path is empty: name the file or folder to read")
+        for entry in self.columns:
+            theirs, _, ours = entry.partition("=")
+            if not theirs or not ours:
+                raise ValueError(f"source.columns has {entry!r}: write it as theirs=ours")
+        return self
+
+
+class DatasetConfig(Config):
+    """One dataset, declared by the job that ingests it; every other flow only names it."""
+
+    name: DatasetName
+    source: SourceConfig = Field(
+        default_factory=SourceConfig, description="Where the rows come from."
+    )
+    series_ids: list[SeriesId] = Field(
+        default_factory=list, description="Series to ingest; empty: all that the source has."
+    )
+    kind: Literal["bars", "values"] = Field(
+        "bars",
+        description="bars: open, high, low, close, volume; values: the columns named below.",
+    )
+    value_columns: list[ColumnName] = Field(
+        default_factory=list, description="values: the columns to keep; bars: leave empty."
+    )
+    target: ColumnName = Field("close", description="The column that is forecast.")
+    unit: str = Field("KRW", max_length=20, description="Unit of the target, for axes and tables.")
+    calendar: Literal["XKRX", "XNYS", "fixed"] = Field(
+        "XKRX", description="Exchange whose sessions are the steps, or fixed: round the clock."
+    )
+    step_minutes: int = Field(
+        1440, ge=1, le=10_080, description="Minutes between steps of the fixed calendar."
+    )
+    start: date | None = Field(None, description="First date to ingest, inclusive; empty: all.")
+    end: date | None = Field(None, description="Last date to ingest, inclusive; empty: newest.")
+    price_limit: float = Field(
+        0.31,
+        ge=0,
+        description="bars: largest believable move of the close between sessions, as a fraction; "
+        "a larger one is quarantined; 0: not checked.",
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.kind == "bars" and self.value_columns:
+            raise ValueError("value_columns is for kind=values; bars have theirs: leave it empty")
+        if self.kind == "values" and not self.value_columns:
+            raise ValueError("kind=values needs value_columns: name the columns to keep")
+        if len(set(self.value_columns)) < len(self.value_columns):
+            raise ValueError("value_columns names a column twice")
+        if self.target not in self.columns:
+            raise ValueError(f"target {self.target!r} is none of {', '.join(self.columns)}")
+        if self.start and self.end and self.start > self.end:
+            raise ValueError(f"start {self.start} lies after end {self.end}: swap them")
+        return self
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the stored value columns, in storage order."""
+        return BAR_COLUMNS if self.kind == "bars" else tuple(self.value_columns)

@@ -1,0 +1,117 @@
+"""Features and targets of a panel: every value at step t is known at step t."""
+
+import numpy as np
+import pandas as pd
+
+from pipelines_lib.errors import ConfigError
+from pipelines_lib.series.panel import Panel
+
+VOLATILITY_STEPS = 20
+RETURNS = {f"{name}_return": name for name in ("open", "high", "low", "close")}
+CALENDAR = "calendar"
+
+
+def feature_names(features: list[str], panel: Panel) -> list[str]:
+    """Return the columns that `make_features` makes, `calendar` spelled out.
+
+    Raises:
+        ConfigError: A feature is neither a value column nor a derived one that it allows.
+    """
+    derived = [*RETURNS, "volume_change", "volatility"] if "close" in panel.columns else []
+    known = [*panel.columns, *derived, CALENDAR]
+    for name in features:
+        if name not in known:
+            raise ConfigError(f"feature {name!r} is none of {', '.join(known)}: correct features")
+    if len(set(features)) < len(features):
+        raise ConfigError("features names a column twice")
+    spelled = [name for name in features if name != CALENDAR]
+    return spelled + (list(_calendar_features(panel)) if CALENDAR in features else [])
+
+
+def make_features(panel: Panel, features: list[str]) -> np.ndarray:
+    """Compute feature columns (N, F), NaN where a needed step was not observed.
+
+    Derived columns of bars: `open_return`, `high_return`, `low_return`, `close_return` are log
+    returns against the previous close; `volume_change` is the change of the log volume, 0 where
+    either volume is 0, as in a halt; `volatility` is the standard deviation of the last 20 close
+    returns; `calendar` is sine and cosine of weekday, time of year and, below a day, time of day.
+    """
+    names = feature_names(features, panel)
+    made = _calendar_features(panel) if CALENDAR in features else {}
+    for name in names:
+        if name in RETURNS:
+            made[name] = _log_return(panel, RETURNS[name])
+        elif name == "volume_change":
+            made[name] = _volume_change(panel)
+        elif name == "volatility":
+            made[name] = _volatility(panel)
+        elif name not in made:
+            made[name] = panel.column(name)
+    return np.stack([made[name] for name in names], axis=1)
+
+
+def is_scaled(names: list[str]) -> np.ndarray:
+    """Return True for the columns that a scaler should touch: all but the calendar's (F,)."""
+    return np.array([not name.startswith("at_") for name in names])
+
+
+def make_target(panel: Panel, target: str, *, target_kind: str, steps: int = 1) -> np.ndarray:
+    """Compute what the network learns (N,): the level, or its log return over `steps` steps.
+
+    Raises:
+        ConfigError: log_return is asked for a column with values that are not positive.
+    """
+    level = panel.column(target)
+    if target_kind == "level":
+        return level
+    if (level <= 0).any():
+        series = panel.series_ids[panel.row_series[np.flatnonzero(level <= 0)[0]]]
+        raise ConfigError(
+            f"target {target!r} of series {series} has values <= 0, which have no log return: "
+            "set target_kind=level"
+        )
+    log = np.log(level)
+    return log - previous_values(panel, log, steps)
+
+
+def previous_values(panel: Panel, values: np.ndarray, steps: int = 1) -> np.ndarray:
+    """Return the value `steps` steps before, NaN where that lies before the series."""
+    shifted = np.full_like(values, np.nan)
+    shifted[steps:] = values[:-steps]
+    shifted[panel.row_in_series < steps] = np.nan
+    return shifted
+
+
+def _log_return(panel: Panel, price: str) -> np.ndarray:
+    return np.log(panel.column(price)) - previous_values(panel, np.log(panel.column("close")))
+
+
+def _volume_change(panel: Panel) -> np.ndarray:
+    volume = panel.column("volume")
+    before = previous_values(panel, volume)
+    traded = (volume > 0) & (before > 0)
+    change = np.where(np.isnan(volume) | np.isnan(before), np.nan, 0.0)
+    change[traded] = np.log(volume[traded] / before[traded])
+    return change
+
+
+def _volatility(panel: Panel) -> np.ndarray:
+    returns = pd.Series(_log_return(panel, "close"))
+    rolled = returns.groupby(panel.row_series).rolling(VOLATILITY_STEPS).std()
+    return rolled.to_numpy()
+
+
+def _calendar_features(panel: Panel) -> dict[str, np.ndarray]:
+    times = panel.times(np.arange(len(panel.position)))
+    day = times.astype("datetime64[D]")
+    turns = {
+        "at_weekday": (day.astype("int64") + 3) % 7 / 7,  # 1970-01-01 was a Thursday
+        "at_year": (day - day.astype("datetime64[Y]")).astype("int64") / 365.25,
+    }
+    if panel.calendar.step_minutes < 1440:
+        turns["at_day"] = (times - day).astype("int64") / 86_400e6
+    waves = {}
+    for name, turn in turns.items():
+        waves[f"{name}_sin"] = np.sin(2 * np.pi * turn)
+        waves[f"{name}_cos"] = np.cos(2 * np.pi * turn)
+    return waves

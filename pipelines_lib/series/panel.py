@@ -1,0 +1,90 @@
+"""A dataset's observations as one array: series end to end, every calendar step a row.
+
+Between the first and the last observation of a series no step is left out: a missing one is a row
+of NaN, so that neighbouring rows are neighbouring steps.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from pipelines_lib.errors import SeriesError
+from pipelines_lib.series.calendar import Calendar
+from pipelines_lib.series.quality import naive_times
+
+
+@dataclass(frozen=True)
+class Panel:
+    """N rows of S series, C columns.
+
+    `offsets` (S+1): series s lies in rows offsets[s]:offsets[s+1]. `position` (N): calendar
+    position of each row. `values` (N, C): NaN where the step was not observed.
+    """
+
+    series_ids: list[str]
+    offsets: np.ndarray
+    position: np.ndarray
+    values: np.ndarray
+    columns: tuple[str, ...]
+    calendar: Calendar
+
+    @cached_property
+    def row_series(self) -> np.ndarray:
+        """Return the series number of each row (N,)."""
+        return np.repeat(np.arange(len(self.series_ids)), np.diff(self.offsets))
+
+    @cached_property
+    def row_in_series(self) -> np.ndarray:
+        """Return the number of each row within its series, from 0 (N,)."""
+        return np.arange(len(self.position)) - self.offsets[:-1][self.row_series]
+
+    @property
+    def last_position(self) -> int:
+        """Return the newest position over all series."""
+        return int(self.position.max())
+
+    def column(self, name: str) -> np.ndarray:
+        """Return one value column (N,)."""
+        return self.values[:, self.columns.index(name)]
+
+    def times(self, rows: np.ndarray) -> np.ndarray:
+        """Return the UTC time of rows, as datetime64[us]."""
+        return self.calendar.times(self.position[rows])
+
+
+def make_panel(
+    observations: pd.DataFrame, *, calendar: Calendar, columns: tuple[str, ...]
+) -> Panel:
+    """Lay observations out on the calendar.
+
+    Args:
+        observations: `series_id`, `time` and the value columns; one row a key, all on the calendar.
+        calendar: The dataset's index of time.
+        columns: Value columns to keep, in this order.
+
+    Raises:
+        SeriesError: There are no observations, or a time is no step of the calendar.
+    """
+    if len(observations) == 0:
+        raise SeriesError("there are no observations in this range: ingest them, or widen it")
+    codes, ids = pd.factorize(observations["series_id"], sort=True)
+    position = calendar.positions(naive_times(observations["time"]))
+    if (position < 0).any():
+        wrong = observations.loc[position < 0].iloc[0]
+        raise SeriesError(
+            f"series {wrong['series_id']} has a row at {wrong['time']}, which is no step of "
+            f"calendar {calendar.name}: check the dataset's calendar and step_minutes"
+        )
+    n_series = len(ids)
+    first = np.full(n_series, np.iinfo("int64").max)
+    last = np.full(n_series, -1)
+    np.minimum.at(first, codes, position)
+    np.maximum.at(last, codes, position)
+    offsets = np.concatenate([[0], np.cumsum(last - first + 1)])
+    values = np.full((offsets[-1], len(columns)), np.nan)
+    row = offsets[codes] + position - first[codes]
+    values[row] = observations[list(columns)].to_numpy(dtype="float64")
+    steps = np.arange(offsets[-1]) - np.repeat(offsets[:-1] - first, np.diff(offsets))
+    return Panel([str(i) for i in ids], offsets, steps, values, tuple(columns), calendar)

@@ -1,0 +1,39 @@
+"""Periodicity check: does a series repeat itself, and after how many steps?"""
+
+import numpy as np
+from scipy.signal import detrend, find_peaks
+
+MIN_STRENGTH = 0.2
+"""A peak of the autocorrelation below this names no period."""
+
+
+def find_period(values: np.ndarray, *, min_period: int = 3, max_period: int = 400) -> int | None:
+    """Return the dominant period in steps, None if there is none.
+
+    The first of the highest peaks of the autocorrelation of the linearly detrended values, by FFT;
+    a later peak must be clearly higher (by 0.05) to be preferred to an earlier one, so that the
+    period wins over its multiples.
+
+    Args:
+        values: One series (n,), NaN skipped at the ends and bridged linearly inside.
+        min_period: Shortest period considered.
+        max_period: Longest period considered, at most a third of the series.
+    """
+    known = np.flatnonzero(np.isfinite(values))
+    if len(known) < 3 * min_period:
+        return None
+    steps = np.arange(known[0], known[-1] + 1)
+    whole = detrend(np.interp(steps, known, values[known]))
+    power = np.abs(np.fft.rfft(whole, n=2 * len(whole))) ** 2
+    correlation = np.fft.irfft(power)[: len(whole)]
+    if correlation[0] <= 1e-12 * max(1.0, np.abs(values[known]).max() ** 2):
+        return None
+    correlation = correlation / correlation[0]
+    longest = min(max_period, len(whole) // 3)
+    peaks, _ = find_peaks(correlation[: longest + 2], prominence=0.1)
+    peaks = peaks[(peaks >= min_period) & (peaks <= longest)]
+    peaks = peaks[correlation[peaks] >= MIN_STRENGTH]
+    if len(peaks) == 0:
+        return None
+    near_best = peaks[correlation[peaks] >= correlation[peaks].max() - 0.05]
+    return int(near_best[0])

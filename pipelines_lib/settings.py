@@ -1,0 +1,69 @@
+"""Where a run happens: folders, servers, device, deadlines. Read from TIDEWATCH_* variables."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Settings of this process; `Settings()` reads the environment anew."""
+
+    model_config = SettingsConfigDict(env_prefix="TIDEWATCH_", frozen=True, extra="forbid")
+
+    home: Path = Field(
+        Path(".tidewatch"),
+        description="Folder of everything a default run keeps: lake, MLflow, Prefect, reports.",
+    )
+    lake_uri: str = Field("", description="Lake: a folder or object-store URI; empty: HOME/lake.")
+    mlflow_uri: str = Field(
+        "", description="MLflow tracking URI; empty: the SQLite file HOME/mlflow/mlflow.db."
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="Device of training and inference; auto: a GPU where there is one."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Least severe log lines that are shown."
+    )
+    connect_timeout_s: float = Field(
+        5.0, gt=0, description="Seconds to wait for a source to accept a connection."
+    )
+    read_timeout_s: float = Field(
+        30.0, gt=0, description="Seconds to wait for the next bytes of a source's answer."
+    )
+    fdr_mirror: str = Field(
+        "",
+        description="Base URL asked instead of FinanceDataReader's hosts, as MIRROR/HOST/PATH; "
+        "empty: the hosts themselves.",
+    )
+
+    @property
+    def home_dir(self) -> Path:
+        """Return the home folder as an absolute path."""
+        return self.home.expanduser().resolve()
+
+    @property
+    def lake_location(self) -> str:
+        """Return the lake's URI, the default filled in."""
+        return self.lake_uri or str(self.home_dir / "lake")
+
+    @property
+    def mlflow_dir(self) -> Path:
+        """Return the folder of the default MLflow database and artifacts."""
+        return self.home_dir / "mlflow"
+
+    @property
+    def mlflow_location(self) -> str:
+        """Return the MLflow tracking URI, the default filled in."""
+        return self.mlflow_uri or f"sqlite:///{self.mlflow_dir / 'mlflow.db'}"
+
+    @property
+    def reports_dir(self) -> Path:
+        """Return the folder of the HTML reports."""
+        return self.home_dir / "reports"
+
+    @property
+    def checkpoints_dir(self) -> Path:
+        """Return the folder of unfinished trainings."""
+        return self.home_dir / "checkpoints"

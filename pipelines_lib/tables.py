@@ -1,0 +1,178 @@
+"""Every stored table: name, columns with units, key. The one home of the lake's schemas."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+SCHEMA_VERSION = 1
+"""Raised when a stored table can no longer be read by older code."""
+
+TIME = pa.timestamp("us", tz="UTC")
+TEXT = pa.string()
+REAL = pa.float64()
+COUNT = pa.int64()
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its Arrow type, and what it means with its unit."""
+
+    name: str
+    type: Any
+    meaning: str
+    provenance: bool = False
+    """Says who wrote the row, not what is true: alone it is no reason to write again."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A Delta table: rows are equal when their `key` columns are."""
+
+    name: str
+    meaning: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    by_year: bool = False
+    """Partitioned by the year of `time`, so that a night rewrites one year at most."""
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Return the Arrow schema, in storage order, without the partition column."""
+        nullable = [column.name not in self.key for column in self.columns]
+        return pa.schema(
+            [pa.field(c.name, c.type, n) for c, n in zip(self.columns, nullable, strict=True)]
+        )
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """Return the columns whose change makes a stored row out of date."""
+        return tuple(
+            c.name for c in self.columns if c.name not in self.key and not c.provenance
+        )
+
+
+SERIES = Column("series_id", TEXT, "the series")
+STEP_TIME = Column("time", TIME, "UTC time of the step; a daily bar: its session date at 00:00")
+RUN = Column("run_id", TEXT, "MLflow run that made the model", provenance=True)
+MODEL_VERSION = Column("model_version", TEXT, "registered version of the model", provenance=True)
+INGEST = Column("ingest_id", TEXT, "the ingest that wrote the row", provenance=True)
+
+
+def observations_table(value_columns: tuple[str, ...]) -> Table:
+    """Return the observations table of a dataset with these value columns."""
+    values = tuple(Column(name, REAL, f"{name}, in the source's unit") for name in value_columns)
+    repair = Column("repair", TEXT, "name of the rule that repaired the row; null: as it came")
+    columns = (SERIES, STEP_TIME, *values, repair, INGEST)
+    meaning = "what was observed, one row a series and step"
+    return Table("observations", meaning, ("series_id", "time"), columns, by_year=True)
+
+
+QUARANTINE = Table(
+    "quarantine",
+    "rows that broke a rule, as they came",
+    ("series_id", "rule", "row"),
+    (
+        SERIES,
+        Column("rule", TEXT, "name of the rule that the row broke"),
+        Column("row", TEXT, "the row as it came, as JSON"),
+        Column("time", TIME, "its time, where it could be read"),
+        Column("reason", TEXT, "the rule's sentence about the row"),
+        INGEST,
+    ),
+)
+
+INGESTS = Table(
+    "ingests",
+    "what was ingested when; an ingest that changed nothing leaves no row",
+    ("ingest_id", "series_id"),
+    (
+        Column("ingest_id", TEXT, "the ingest"),
+        SERIES,
+        Column("at", TIME, "when the ingest began"),
+        Column("source", TEXT, "kind and place of the source"),
+        Column("first_time", TIME, "first step fetched"),
+        Column("last_time", TIME, "last step fetched"),
+        Column("fetched", COUNT, "rows that the source gave"),
+        Column("stored", COUNT, "rows new or changed in observations"),
+        Column("repaired", COUNT, "rows stored after a repair"),
+        Column("quarantined", COUNT, "rows new in quarantine"),
+    ),
+)
+
+LABELS = Table(
+    "labels",
+    "steps known to be anomalous",
+    ("series_id", "time"),
+    (SERIES, STEP_TIME, Column("kind", TEXT, "what happened there"), INGEST),
+)
+
+FORECASTS = Table(
+    "forecasts",
+    "what was forecast, one row a series, origin, step ahead and model",
+    ("series_id", "origin", "step", "model"),
+    (
+        SERIES,
+        Column("origin", TIME, "last observed step that the forecast knew"),
+        Column("step", COUNT, "steps ahead of the origin, from 1"),
+        Column("model", TEXT, "registered name of the model"),
+        Column("time", TIME, "the step that it speaks of"),
+        Column("value", REAL, "forecast, in the target's unit"),
+        Column("lower", REAL, "lower end of the interval, in the target's unit"),
+        Column("upper", REAL, "upper end of the interval, in the target's unit"),
+        Column("interval", REAL, "nominal coverage of the interval, a fraction"),
+        Column("last_value", REAL, "the naive forecast: the target at the origin"),
+        Column("data_version", COUNT, "version of observations it was made on", provenance=True),
+        RUN,
+        MODEL_VERSION,
+    ),
+)
+
+SCORES = Table(
+    "scores",
+    "how strange each step is, one row a series, step, mode and scorer",
+    ("series_id", "time", "mode", "scorer"),
+    (
+        SERIES,
+        STEP_TIME,
+        Column("mode", TEXT, "retrospective or causal"),
+        Column("scorer", TEXT, "registered name of the model"),
+        Column("score", REAL, "squared reconstruction error in scaled units, >= 0"),
+        Column("threshold", REAL, "scores strictly above it are anomalous"),
+        Column("feature", TEXT, "the feature that contributed most"),
+        Column("data_version", COUNT, "version of observations it was made on", provenance=True),
+        RUN,
+        MODEL_VERSION,
+    ),
+    by_year=True,
+)
+
+EVENTS = Table(
+    "events",
+    "runs of steps above the threshold",
+    ("series_id", "start", "mode", "scorer"),
+    (
+        SERIES,
+        Column("start", TIME, "first anomalous step"),
+        Column("mode", TEXT, "retrospective or causal"),
+        Column("scorer", TEXT, "registered name of the model"),
+        Column("end", TIME, "last anomalous step, inclusive"),
+        Column("peak", TIME, "step of the highest score"),
+        Column("peak_score", REAL, "the highest score"),
+        Column("severity", REAL, "highest score over its threshold, from 1"),
+        Column("n_steps", COUNT, "anomalous steps"),
+        Column("features", TEXT, "features that contributed most, the strongest first"),
+        RUN,
+        MODEL_VERSION,
+    ),
+)
+
+DATASETS = Table(
+    "datasets",
+    "every dataset's declaration",
+    ("dataset",),
+    (
+        Column("dataset", TEXT, "name of the dataset"),
+        Column("declaration", TEXT, "the DatasetConfig as JSON"),
+    ),
+)

@@ -1,0 +1,210 @@
+"""The training loop, the same for every network: read `train` from top to bottom."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pipelines_lib.config import TrainingConfig
+from pipelines_lib.errors import TrainingError
+from pipelines_lib.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from pipelines_lib.training.window_data import WindowData
+
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "mse": functional.mse_loss,
+    "mae": functional.l1_loss,
+    "huber": functional.smooth_l1_loss,
+}
+IMPROVEMENT = 1e-4
+"""A validation loss must fall by this share of the best one to count as better."""
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """One epoch: mean losses per window on scaled values, wall seconds."""
+
+    epoch: int
+    train_loss: float
+    validation_loss: float
+    learning_rate: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a training did; the model it was given holds the best epoch's weights."""
+
+    history: list[EpochReport]
+    best_epoch: int
+    stopped: str
+    resumed_after: int
+    """Epochs that an earlier, interrupted run had finished."""
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed PyTorch inside the block and leave its random state as it was."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
+def train(
+    model: nn.Module,
+    data: WindowData,
+    *,
+    train_origins: np.ndarray,
+    validation_origins: np.ndarray,
+    config: TrainingConfig,
+    checkpoint: Path | None = None,
+    on_epoch: Callable[[EpochReport], None] = lambda report: None,
+) -> TrainingResult:
+    """Train a network on windows, stop early, keep the best weights.
+
+    Call it inside `seeded`: dropout draws from PyTorch's generator. On a GPU the forward pass runs
+    in bfloat16.
+
+    Args:
+        model: Maps windows (B, L, F) to targets; moved to the data's device, left in eval mode.
+        data: The series.
+        train_origins: Origins of the windows to learn from, drawn anew in each epoch.
+        validation_origins: Origins of the windows that decide when to stop.
+        config: Epochs, batch size, loss and so on.
+        checkpoint: File to resume from and to write after each epoch; deleted at the end.
+        on_epoch: Called after each epoch.
+
+    Raises:
+        TrainingError: There are no windows, or a loss is not finite.
+    """
+    for name, origins in (("training", train_origins), ("validation", validation_origins)):
+        if len(origins) == 0:
+            raise TrainingError(
+                f"no complete {name} window: ingest more history, or lower lookback, horizon or "
+                "split.*_steps"
+            )
+    device = data.device
+    model.to(device)
+    train_set = torch.as_tensor(train_origins, device=device)
+    every = math.ceil(len(validation_origins) / config.validation_windows)
+    validation_set = torch.as_tensor(validation_origins[::every], device=device)
+    loss_of = LOSSES[config.loss]
+    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
+    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
+        optimizer, factor=config.plateau_factor, patience=config.plateau_patience
+    )
+    shuffle = torch.Generator().manual_seed(config.seed)
+    progress, best = Progress(), _copy(model)
+    if checkpoint is not None:
+        restored = load_checkpoint(
+            checkpoint, model=model, optimizer=optimizer, generator=shuffle
+        )
+        if restored is not None:
+            progress, best = restored
+            scheduler.load_state_dict(progress.scheduler)
+            for group in optimizer.param_groups:
+                group["lr"] = progress.scheduler["_last_lr"][0]
+    resumed_after, stopped = progress.epoch, "max_epochs"
+
+    while progress.epoch < config.max_epochs:
+        if progress.epoch - progress.best_epoch >= config.patience:
+            stopped = "patience"
+            break
+        began = time.perf_counter()
+
+        drawn = torch.randperm(len(train_set), generator=shuffle)[: config.windows_per_epoch]
+        model.train()
+        total = torch.zeros((), device=device)
+        for batch in train_set[drawn.to(device)].split(config.batch_size):
+            windows, targets = data.batch(batch)
+            with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+                predicted = model(windows)
+            loss = loss_of(predicted.float(), targets)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
+            optimizer.step()
+            total += loss.detach() * len(batch)
+        train_loss = float(total) / len(drawn)
+        validation_loss = evaluate_loss(model, data, validation_set, loss_of, config.batch_size)
+        progress.epoch += 1
+        _refuse_non_finite(progress.epoch, train_loss, validation_loss, config)
+
+        learning_rate = optimizer.param_groups[0]["lr"]
+        scheduler.step(validation_loss)
+        if validation_loss < progress.best_loss * (1 - IMPROVEMENT):
+            progress.best_loss, progress.best_epoch = validation_loss, progress.epoch
+            best = _copy(model)
+        report = EpochReport(
+            progress.epoch,
+            train_loss,
+            validation_loss,
+            learning_rate,
+            time.perf_counter() - began,
+        )
+        progress.history.append(asdict(report))
+        progress.scheduler = _plain(scheduler.state_dict())
+        if checkpoint is not None:
+            save_checkpoint(
+                checkpoint,
+                progress=progress,
+                model=model,
+                best=best,
+                optimizer=optimizer,
+                generator=shuffle,
+            )
+        on_epoch(report)
+
+    model.load_state_dict(best)
+    model.eval()
+    if checkpoint is not None:
+        checkpoint.unlink(missing_ok=True)
+    history = [
+        EpochReport(**{**entry, "epoch": int(entry["epoch"])})  # type: ignore[arg-type]
+        for entry in progress.history
+    ]
+    return TrainingResult(history, progress.best_epoch, stopped, resumed_after)
+
+
+@torch.no_grad()
+def evaluate_loss(
+    model: nn.Module,
+    data: WindowData,
+    origins: Tensor,
+    loss_of: Callable[[Tensor, Tensor], Tensor],
+    batch_size: int,
+) -> float:
+    """Return the mean loss per window over these origins."""
+    model.eval()
+    total = torch.zeros((), device=data.device)
+    for batch in origins.split(4 * batch_size):
+        windows, targets = data.batch(batch)
+        total += loss_of(model(windows).float(), targets) * len(batch)
+    return float(total) / len(origins)
+
+
+def _refuse_non_finite(
+    epoch: int, train_loss: float, validation_loss: float, config: TrainingConfig
+) -> None:
+    for name, loss in (("training", train_loss), ("validation", validation_loss)):
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"{name} loss is {loss} in epoch {epoch}: lower training.learning_rate "
+                f"(now {config.learning_rate}) or training.clip_norm (now {config.clip_norm}), "
+                "and look for extreme values in the series"
+            )
+
+
+def _copy(model: nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in model.state_dict().items()}
+
+
+def _plain(state: dict) -> dict:
+    """Return the JSON part of a scheduler's state."""
+    return {k: v for k, v in state.items() if isinstance(v, int | float | str | list | None)}
