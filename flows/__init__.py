@@ -1,0 +1,1 @@
+"""The order of tasks, nothing else: one file a flow."""

@@ -59,13 +59,16 @@ MODEL_VERSION = Column("model_version", TEXT, "registered version of the model",
 INGEST = Column("ingest_id", TEXT, "the ingest that wrote the row", provenance=True)
 
 
+OBSERVATIONS_KEY = ("series_id", "time")
+
+
 def observations_table(value_columns: tuple[str, ...]) -> Table:
     """Return the observations table of a dataset with these value columns."""
     values = tuple(Column(name, REAL, f"{name}, in the source's unit") for name in value_columns)
     repair = Column("repair", TEXT, "name of the rule that repaired the row; null: as it came")
     columns = (SERIES, STEP_TIME, *values, repair, INGEST)
     meaning = "what was observed, one row a series and step"
-    return Table("observations", meaning, ("series_id", "time"), columns, by_year=True)
+    return Table("observations", meaning, OBSERVATIONS_KEY, columns, by_year=True)
 
 
 QUARANTINE = Table(
@@ -176,3 +179,16 @@ DATASETS = Table(
         Column("declaration", TEXT, "the DatasetConfig as JSON"),
     ),
 )
+
+
+def dataset_tables(value_columns: tuple[str, ...]) -> tuple[Table, ...]:
+    """Return every table of a dataset with these value columns."""
+    return (
+        observations_table(value_columns),
+        QUARANTINE,
+        INGESTS,
+        LABELS,
+        FORECASTS,
+        SCORES,
+        EVENTS,
+    )

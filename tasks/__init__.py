@@ -1,0 +1,5 @@
+"""@task functions: read by name, one library call, write by name.
+
+Tasks exchange names and small summaries, never frames, tensors or models. What computes is
+imported inside the functions: a flow's modules load in a second, torch and mlflow when needed.
+"""

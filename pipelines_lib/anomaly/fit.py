@@ -141,7 +141,13 @@ def fit_detector(
         str(last_seen),
     )
     evaluation = evaluate_detector(
-        detector, baselines, panel, split=split, labels=labels, device=device
+        detector,
+        baselines,
+        panel,
+        split=split,
+        labels=labels,
+        seed=config.training.seed,
+        device=device,
     )
     return FittedDetector(detector, baselines, training, evaluation, split, left_out)
 
@@ -153,9 +159,13 @@ def evaluate_detector(
     *,
     split: Split,
     labels: pd.DataFrame,
+    seed: int,
     device: torch.device,
 ) -> DetectorEvaluation:
-    """Judge a detector and its baselines on the test rows of the series it knows."""
+    """Judge a detector and its baselines on the test rows of the series it knows.
+
+    `seed` places the injected anomalies, if no test row is labelled: same seed, same rows.
+    """
     anomalous = _labelled_rows(panel, labels)
     judged, truth = panel, "labels"
     if not (anomalous & (panel.position >= split.test.first)).any():
@@ -163,7 +173,7 @@ def evaluate_detector(
             panel,
             column=detector.dataset.target,
             since=split.test.first,
-            seed=detector.config.training.seed,
+            seed=seed,
         )
         truth = "injected"
     since = np.full(len(judged.series_ids), split.test.first)

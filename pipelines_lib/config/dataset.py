@@ -95,6 +95,10 @@ class DatasetConfig(Config):
         "a larger one is quarantined; 0: not checked.",
     )
 
+    max_failed_share: float = Field(
+        0.1, ge=0, le=1, description="Share of series that may fail before the ingest fails."
+    )
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.kind == "bars" and self.value_columns:

@@ -70,14 +70,15 @@ def evaluate_forecasts(
     value, lower, upper = forecast
     methods = {MODEL: value, **baselines}
     error = {name: np.abs(made - actual) for name, made in methods.items()}
-    losses = {name: (e / scale[series][:, None]).mean(axis=1) for name, e in error.items()}
+    unit = np.where(scale > 0, scale, np.nan)[series]  # a series that never moved has no unit
+    losses = {name: e.mean(axis=1) / unit for name, e in error.items()}
 
     metrics: dict[str, float] = {}
     for name, made in methods.items():
         prefix = "" if name == MODEL else f"{name}_"
         metrics[f"{prefix}mae"] = float(error[name].mean())
         metrics[f"{prefix}rmse"] = float(np.sqrt(((made - actual) ** 2).mean()))
-        metrics[f"{prefix}mase"] = float(losses[name].mean())
+        metrics[f"{prefix}mase"] = float(np.nanmean(losses[name]))
     for name in baselines:
         skill = 100 * (1 - metrics["mase"] / metrics[f"{name}_mase"])
         metrics["skill_pct" if name == "last_value" else f"skill_vs_{name}_pct"] = skill

@@ -46,6 +46,8 @@ class FittedForecaster:
     left_out: dict[str, str]
     """Series that it could not learn from, with the reason."""
     season: int
+    scale: np.ndarray
+    """Mean absolute change per step in the training rows (S,), the unit of MASE."""
 
 
 def fit_forecaster(
@@ -136,10 +138,13 @@ def fit_forecaster(
     season = config.season or _find_season(panel, prepared.targets, in_training)
     if len(parts["test"]) == 0:
         raise SeriesError("no complete test window: ingest more history or raise split.test_steps")
+    scale = step_scale(panel, prepared.level, rows=in_training, steps=lag)
     evaluation = evaluate_on(
-        forecaster, prepared, parts["test"], in_training=in_training, season=season, device=device
+        forecaster, prepared, parts["test"], scale=scale, season=season, device=device
     )
-    return FittedForecaster(forecaster, training, evaluation, parts["test"], left_out, season)
+    return FittedForecaster(
+        forecaster, training, evaluation, parts["test"], left_out, season, scale
+    )
 
 
 def evaluate_on(
@@ -147,13 +152,13 @@ def evaluate_on(
     prepared: Prepared,
     origins: np.ndarray,
     *,
-    in_training: np.ndarray,
+    scale: np.ndarray,
     season: int,
     device: torch.device,
 ) -> Evaluation:
     """Judge a forecaster and the baselines from these origins (W,).
 
-    `in_training` marks the rows (N,) that give MASE its unit.
+    `scale` (S,) is the unit of MASE, `season` the seasonal-naive baseline's, in rows.
     """
     config = forecaster.config
     return evaluate_forecasts(
@@ -170,9 +175,7 @@ def evaluate_on(
             sampling_rate=config.sampling_rate,
             season=season,
         ),
-        scale=step_scale(
-            prepared.panel, prepared.level, rows=in_training, steps=config.sampling_rate
-        ),
+        scale=scale,
     )
 
 

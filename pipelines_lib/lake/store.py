@@ -175,16 +175,38 @@ class Lake:
         schema = pa.schema([table.schema.field(name) for name in names])
         return _to_pandas(found.cast(schema))
 
-    def aggregate(
-        self, dataset: str, table: Table, select: str, *, group_by: str = ""
-    ) -> pd.DataFrame:
-        """Return `SELECT select FROM table GROUP BY group_by`; for fixed expressions of our own."""
+    def count_rows(
+        self,
+        dataset: str,
+        table: Table,
+        *,
+        by: str = "series_id",
+        equal: dict[str, str] | None = None,
+    ) -> pd.Series:
+        """Count rows by the values of a text column, null left out; an empty table has none."""
+        return self._by(dataset, table, by, "count(*)", equal).astype("int64")
+
+    def last_times(
+        self, dataset: str, table: Table, *, column: str = "time", equal: dict[str, str]
+    ) -> pd.Series:
+        """Return the newest time of each series, indexed by series id."""
+        return self._by(dataset, table, "series_id", f"max({_quoted(column)})", equal)
+
+    def _by(
+        self, dataset: str, table: Table, by: str, value: str, equal: dict[str, str] | None
+    ) -> pd.Series:
         stored = self._open(dataset, table, None)
         if stored is None:
-            return pd.DataFrame()
-        grouped = f" GROUP BY {group_by} ORDER BY {group_by}" if group_by else ""
-        query = f"SELECT {select} FROM rows{grouped}"
-        return pa.table(QueryBuilder().register("rows", stored).execute(query).read_all()).to_pandas()
+            return pd.Series(dtype="object", index=pd.Index([], dtype=object, name=by))
+        where = [f"{_quoted(by)} IS NOT NULL"]
+        where += [f"{name} = {_literal(text)}" for name, text in (equal or {}).items()]
+        query = (
+            f"SELECT {_quoted(by)} AS name, {value} AS value FROM rows "
+            f"WHERE {' AND '.join(where)} GROUP BY 1 ORDER BY 1"
+        )
+        found = pa.table(QueryBuilder().register("rows", stored).execute(query).read_all())
+        frame = found.set_column(0, "name", found["name"].cast(pa.string())).to_pandas()
+        return frame.set_index("name")["value"].rename_axis(by)
 
     def table_version(self, dataset: str, table: Table) -> int | None:
         """Return the newest version of a table, None if it does not exist yet."""

@@ -1,0 +1,1 @@
+"""Pictures and summaries of a night, for terminal, Prefect and the browser."""

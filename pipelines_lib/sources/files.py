@@ -86,8 +86,7 @@ class FilesSource:
             return frames[0]
         ids = union_categoricals([frame.pop("series_id") for frame in frames])
         rows = pd.concat(frames, ignore_index=True)
-        rows.insert(0, "series_id", ids)
-        return rows
+        return rows.assign(series_id=ids)
 
     def _find_files(self) -> list[Path]:
         given = self._dataset.source.path

@@ -9,7 +9,7 @@ from pipelines_lib.errors import SourceError, shown
 from pipelines_lib.sources.rows import slug
 
 KNOWN = {
-    "time": ("date", "time", "datetime", "timestamp", "날짜", "일자", "일시", "시각", "시간", "기준일자"),
+    "time": ("date", "time", "datetime", "timestamp", "날짜", "일자", "일시", "시간"),
     "series_id": ("series_id", "code", "symbol", "ticker", "종목코드", "단축코드", "종목"),
     "open": ("open", "시가"),
     "high": ("high", "고가"),

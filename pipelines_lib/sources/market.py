@@ -33,6 +33,7 @@ MAX_CLUSTER = 1.7
 MARKET_VOLATILITY = 0.009
 DEGREES = 5
 """Degrees of freedom of the shocks' Student-t."""
+MAX_SHOCK = 5.0
 MIN_PRICE = 100
 
 
@@ -127,8 +128,9 @@ class MarketSource:
 
 
 def _draw_shocks(rng: np.random.Generator, n_steps: int) -> np.ndarray:
-    """Draw Student-t shocks of unit variance (n_steps,)."""
-    return rng.standard_t(DEGREES, n_steps) * np.sqrt((DEGREES - 2) / DEGREES)
+    """Draw Student-t shocks of unit variance (n_steps,), none so large that it needs a label."""
+    shocks = rng.standard_t(DEGREES, n_steps) * np.sqrt((DEGREES - 2) / DEGREES)
+    return np.clip(shocks, -MAX_SHOCK, MAX_SHOCK)
 
 
 def _cluster(shocks: np.ndarray, base: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -142,9 +144,7 @@ def _cluster(shocks: np.ndarray, base: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return shocks * sigma, sigma
 
 
-def _make_bars(
-    share: Share, returns: np.ndarray, volatility: np.ndarray
-) -> dict[str, np.ndarray]:
+def _make_bars(share: Share, returns: np.ndarray, volatility: np.ndarray) -> dict[str, np.ndarray]:
     """Return integer open, high, low, close and volume, each (n_steps,) float64."""
     script, draws = share.script, share.draws
     returns = jump_returns(np.where(script.halted, 0.0, returns), volatility, script)

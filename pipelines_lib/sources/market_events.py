@@ -36,28 +36,29 @@ class Script:
 def make_script(number: int, source: SourceConfig) -> Script:
     """Decide what befalls series `number`: halts, split and listing early, anomalies later."""
     n = source.n_steps
-    script = {"halted": np.zeros(n, dtype=bool), "volume_factor": np.ones(n)}
+    halted, volume_factor = np.zeros(n, dtype=bool), np.ones(n)
     if n < MIN_STEPS:
-        return Script(**script)
+        return Script(halted, volume_factor)
     rng = np.random.default_rng(np.random.SeedSequence([source.seed, number + 1, 2]))
     if number % HALT_EVERY == HALT_OFFSET:
         for place in (0.2, 0.32, 0.95):
             first = int(place * n)
-            script["halted"][first : first + rng.integers(1, 4)] = True
+            halted[first : first + rng.integers(1, 4)] = True
     if number == SPLIT_SERIES:
-        script["halted"][int(0.4 * n) - 3 : int(0.4 * n)] = True
-        script["volume_factor"][int(0.4 * n) :] = SPLIT_FACTOR
+        halted[int(0.4 * n) - 3 : int(0.4 * n)] = True
+        volume_factor[int(0.4 * n) :] = SPLIT_FACTOR
     listed_at = n // 4 if number == LATE_SERIES else 0
     if not source.anomalies:
-        return Script(**script, listed_at=listed_at)
+        return Script(halted, volume_factor, listed_at)
     half, until = n // 2, int(0.93 * n)
     slot = min(100, (until - half) // len(KINDS))
     steps = [
         int(start + rng.integers(slot // 4, slot)) for start in range(half, until - slot + 1, slot)
     ]
     return Script(
-        **script,
-        listed_at=listed_at,
+        halted,
+        volume_factor,
+        listed_at,
         broken_at=int(0.3 * n) if number == BROKEN_SERIES else None,
         anomalies={step: KINDS[(i + number) % len(KINDS)] for i, step in enumerate(steps)},
         sizes={step: rng.uniform(-1, 1) for step in steps},

@@ -61,16 +61,14 @@ def _read_csv(path: Path, dataset: DatasetConfig) -> tuple[pd.DataFrame, Layout]
     return _read_csv_as(ENCODINGS[-1], path, dataset)
 
 
-def _read_csv_as(
-    encoding: str, path: Path, dataset: DatasetConfig
-) -> tuple[pd.DataFrame, Layout]:
+def _read_csv_as(encoding: str, path: Path, dataset: DatasetConfig) -> tuple[pd.DataFrame, Layout]:
     headers = pd.read_csv(path, nrows=0, encoding=encoding).columns
     layout = find_layout(path, list(headers), dataset)
-    text = {layout.time: "str"} | ({layout.series: "category"} if layout.series else {})
+    text = [layout.time, layout.series] if layout.series else [layout.time]
     table = pd.read_csv(
         path,
         usecols=layout.headers,
-        dtype=text,
+        dtype=dict.fromkeys(text, "str"),
         keep_default_na=False,
         na_values={theirs: NO_NUMBER for theirs in layout.values.values()},
         encoding=encoding,
@@ -82,7 +80,7 @@ def _read_csv_as(
 
 def _series_ids(path: Path, table: pd.DataFrame, layout: Layout) -> pd.Series:
     if layout.series is None:
-        return pd.Series(pd.Categorical.from_codes([0] * len(table), [path.stem]))
+        return pd.Series(pd.Categorical([path.stem] * len(table)))
     ids = table[layout.series].astype("category")
     names = ids.cat.categories.astype("str").str.strip()
     unnamed = int(ids.isna().sum() + ids.isin(ids.cat.categories[names == ""]).sum())
@@ -92,5 +90,5 @@ def _series_ids(path: Path, table: pd.DataFrame, layout: Layout) -> pd.Series:
             "fill it or delete these rows"
         )
     if names.is_unique:
-        return ids.cat.rename_categories(names)
+        return ids.cat.rename_categories(list(names))
     return ids.astype("str").str.strip().astype("category")

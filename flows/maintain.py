@@ -1,0 +1,23 @@
+"""Keep the lake fast."""
+
+from typing import Annotated
+
+from prefect import flow
+from pydantic import Field
+
+from tasks.maintain import compact_tables, list_dataset_names
+
+
+@flow(name="maintain", flow_run_name="maintain")
+def maintain(
+    dataset: str = "",
+    keep_hours: Annotated[int, Field(ge=1, description="Hours that old versions stay.")] = 720,
+) -> dict[str, dict[str, dict[str, int]]]:
+    """Join small files and drop old table versions; rows stay as they are.
+
+    Args:
+        dataset: Name of the dataset; empty: all of them.
+        keep_hours: Hours that old table versions stay readable.
+    """
+    names = [dataset] if dataset else list_dataset_names()
+    return {name: compact_tables(name, keep_hours) for name in names}

@@ -1,0 +1,17 @@
+"""Train a detector."""
+
+from prefect import flow
+
+from pipelines_lib.config import DetectorConfig
+from tasks.train import Trained, train_detector_model
+
+
+@flow(name="train-detector", flow_run_name="train detector of {dataset}")
+def train_detector(dataset: str, detector: DetectorConfig = DetectorConfig()) -> Trained:
+    """Train a detector on an ingested dataset; it is promoted if it earns it.
+
+    Args:
+        dataset: Name of the dataset.
+        detector: Network, window, threshold, split and training.
+    """
+    return train_detector_model(dataset, detector)

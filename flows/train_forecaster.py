@@ -1,0 +1,19 @@
+"""Train a forecaster."""
+
+from prefect import flow
+
+from pipelines_lib.config import ForecasterConfig
+from tasks.train import Trained, train_forecaster_model
+
+
+@flow(name="train-forecaster", flow_run_name="train forecaster of {dataset}")
+def train_forecaster(
+    dataset: str, forecaster: ForecasterConfig = ForecasterConfig()
+) -> Trained:
+    """Train a forecaster on an ingested dataset; it is promoted if it earns it.
+
+    Args:
+        dataset: Name of the dataset.
+        forecaster: Network, window, split and training.
+    """
+    return train_forecaster_model(dataset, forecaster)

@@ -1,0 +1,53 @@
+"""Champion and challenger on the same held-out steps."""
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.metrics import average_precision_score
+
+from pipelines_lib.anomaly.detector import Detector
+from pipelines_lib.anomaly.fit import MODEL, FittedDetector, evaluate_detector
+from pipelines_lib.comparison import Comparison
+from pipelines_lib.series.panel import Panel
+
+
+def compare_detectors(
+    fitted: FittedDetector,
+    champion: Detector | None,
+    panel: Panel,
+    *,
+    labels: pd.DataFrame,
+    device: torch.device,
+) -> Comparison:
+    """Compare 1 - average precision of a new detector, the champion and windowed PCA.
+
+    Only steps that both can score count.
+    """
+    held_out, theirs, obstacle = fitted.evaluation.scores, None, ""
+    if champion is not None:
+        first_test = panel.calendar.times(np.array([fitted.split.test.first]))[0]
+        if np.datetime64(champion.calibrated_until) >= first_test:
+            obstacle = (
+                f"the champion has learned from held-out rows (until "
+                f"{champion.calibrated_until:.10})"
+            )
+        else:
+            judged = evaluate_detector(
+                champion,
+                {},
+                panel,
+                split=fitted.split,
+                labels=labels,
+                seed=fitted.detector.config.training.seed,
+                device=device,
+            )
+            champions = judged.scores[["series_id", "time", MODEL]]
+            held_out = held_out.merge(champions, on=["series_id", "time"], suffixes=("", "_old"))
+            theirs = _missed(held_out, f"{MODEL}_old")
+    return Comparison(
+        _missed(held_out, MODEL), theirs, _missed(held_out, "pca"), len(held_out), obstacle
+    )
+
+
+def _missed(held_out: pd.DataFrame, method: str) -> float:
+    return 1 - float(average_precision_score(held_out["anomalous"], held_out[method]))

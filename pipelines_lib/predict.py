@@ -1,0 +1,94 @@
+"""Raw rows in, forecasts or scores out: what a registered model does when it is called."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pipelines_lib.anomaly.detector import Detector
+from pipelines_lib.bundles import CARD
+from pipelines_lib.config import DatasetConfig
+from pipelines_lib.errors import BundleError, SeriesError
+from pipelines_lib.forecasting.forecaster import Forecaster
+from pipelines_lib.series.calendar import make_calendar
+from pipelines_lib.series.panel import Panel, make_panel
+from pipelines_lib.series.quality import check_rows
+
+
+def load_any_bundle(folder: Path) -> Forecaster | Detector:
+    """Load a bundle by the kind that its card names."""
+    try:
+        kind = json.loads((folder / CARD).read_text(encoding="utf-8")).get("kind")
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{folder} is no bundle: {error}") from error
+    return Detector.load_bundle(folder) if kind == "detector" else Forecaster.load_bundle(folder)
+
+
+def predict_rows(bundle: Forecaster | Detector, rows: pd.DataFrame) -> pd.DataFrame:
+    """Forecast the next steps of every series, or score every step.
+
+    Args:
+        bundle: The model.
+        rows: `series_id`, `time` (UTC where it names no zone) and the value columns, as they come
+            from the source: halts and bad rows are judged by the same rules as in the lake.
+
+    Returns:
+        Forecaster: `series_id`, `origin`, `step`, `time`, `value`, `lower`, `upper`,
+        `interval`, `last_value`. Detector: `series_id`, `time`, `mode`, `score`, `threshold`,
+        `feature`, `anomalous`. Times are UTC without a zone.
+
+    Raises:
+        SeriesError: A column is missing, or no series has a complete window; the reasons are named.
+    """
+    panel = make_raw_panel(rows, bundle.dataset)
+    if isinstance(bundle, Forecaster):
+        made, left_out = bundle.forecast_next(panel)
+    else:
+        since = panel.position[panel.offsets[:-1]]
+        made, left_out = bundle.score_panel(panel, since=since)
+        made["anomalous"] = made["score"] > made["threshold"]
+    if len(made) == 0:
+        name, reason = next(iter(left_out.items()))
+        raise SeriesError(f"no series can be predicted; {name}: {reason}: give more rows")
+    for name in made.select_dtypes("datetimetz"):
+        made[name] = made[name].dt.tz_localize(None)
+    return made
+
+
+def make_raw_panel(rows: pd.DataFrame, dataset: DatasetConfig) -> Panel:
+    """Judge raw rows by the quality rules and lay them out on the calendar."""
+    needed = ["series_id", "time", *dataset.columns]
+    missing = [name for name in needed if name not in rows.columns]
+    if missing:
+        raise SeriesError(
+            f"the rows lack {', '.join(missing)}: a model of dataset {dataset.name} needs "
+            f"{', '.join(needed)}"
+        )
+    calendar = make_calendar(dataset)
+    typed = rows[needed].assign(
+        series_id=rows["series_id"].astype(str),
+        time=pd.to_datetime(rows["time"], utc=True, errors="coerce").astype("datetime64[us, UTC]"),
+    )
+    good = check_rows(typed, dataset=dataset, calendar=calendar).good
+    return make_panel(good, calendar=calendar, columns=dataset.columns)
+
+
+def example_rows(panel: Panel, *, steps: int) -> pd.DataFrame:
+    """Return the last rows of a panel's first whole series, as a model takes them."""
+    whole = [
+        number
+        for number in range(len(panel.series_ids))
+        if np.isfinite(_last_values(panel, number, steps)).all()
+        and panel.offsets[number + 1] - panel.offsets[number] >= steps
+    ]
+    number = whole[0] if whole else 0
+    rows = np.arange(panel.offsets[number], panel.offsets[number + 1])[-steps:]
+    frame = pd.DataFrame(panel.values[rows], columns=list(panel.columns))
+    frame.insert(0, "series_id", panel.series_ids[number])
+    frame.insert(1, "time", panel.times(rows).astype("datetime64[ns]"))
+    return frame.dropna(ignore_index=True)
+
+
+def _last_values(panel: Panel, number: int, steps: int) -> np.ndarray:
+    return panel.values[panel.offsets[number] : panel.offsets[number + 1]][-steps:]

@@ -1,0 +1,143 @@
+"""Pictures: each function makes one matplotlib Figure from a frame, without global state."""
+
+import base64
+import io
+
+import numpy as np
+import pandas as pd
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.figure import Figure
+
+INK, MODEL, NAIVE, BAND, ALARM = "#1f2933", "#0b6fa4", "#b8860b", "#0b6fa4", "#c0392b"
+LABELS = {
+    "lstm": "LSTM",
+    "last_value": "last value",
+    "drift": "drift",
+    "seasonal_naive": "seasonal naive",
+}
+DPI = 110
+
+
+def draw_forecast_path(paths: pd.DataFrame, *, series_id: str, unit: str) -> Figure:
+    """Draw one-step forecasts on held-out rows against the truth and the last value.
+
+    `paths` has `time`, `actual`, `forecast`, `lower`, `upper`, `last_value` of one series.
+    """
+    figure, axes = _axes(f"{series_id}: one-step forecast on held-out rows", unit)
+    time = paths["time"]
+    axes.fill_between(time, paths["lower"], paths["upper"], color=BAND, alpha=0.15, lw=0)
+    axes.plot(time, paths["actual"], color=INK, lw=1.4, label="actual")
+    axes.plot(time, paths["last_value"], color=NAIVE, lw=1.0, ls=":", label="last value")
+    axes.plot(time, paths["forecast"], color=MODEL, lw=1.2, label="LSTM, with interval")
+    return _finished(figure)
+
+
+def draw_next_steps(
+    history: pd.DataFrame, forecast: pd.DataFrame, *, series_id: str, unit: str
+) -> Figure:
+    """Draw the newest observations (`time`, `value`) and the forecast after them."""
+    figure, axes = _axes(f"{series_id}: next {len(forecast)} steps", unit)
+    last = history.iloc[-1]
+    time = [last["time"], *forecast["time"]]
+    axes.plot(history["time"], history["value"], color=INK, lw=1.4, label="observed")
+    lower, upper = [last["value"], *forecast["lower"]], [last["value"], *forecast["upper"]]
+    axes.fill_between(time, lower, upper, color=BAND, alpha=0.18, lw=0)
+    axes.plot(
+        time, [last["value"], *forecast["value"]], color=MODEL, lw=1.6, marker=".", label="forecast"
+    )
+    axes.axhline(last["value"], color=NAIVE, lw=1.0, ls=":", label="last value")
+    return _finished(figure)
+
+
+def draw_error_by_horizon(by_horizon: pd.DataFrame, *, unit: str) -> Figure:
+    """Draw the mean absolute error of model and baselines per step ahead."""
+    figure, axes = _axes("Mean absolute error by step ahead, held-out rows", unit, dates=False)
+    methods = [name for name in by_horizon.columns if name != "step"]
+    width = 0.8 / len(methods)
+    colours = [MODEL, NAIVE, "#8a9ba8", "#c9b18a"]
+    for number, name in enumerate(methods):
+        at = by_horizon["step"] + (number - (len(methods) - 1) / 2) * width
+        axes.bar(at, by_horizon[name], width, color=colours[number % 4], label=LABELS.get(name, name))
+    axes.set_xlabel("steps ahead")
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    return _finished(figure)
+
+
+def draw_losses(history: pd.DataFrame, *, best_epoch: int) -> Figure:
+    """Draw training and validation loss per epoch (`epoch`, `train_loss`, `validation_loss`)."""
+    figure, axes = _axes("Loss by epoch, scaled values", "", dates=False)
+    axes.plot(history["epoch"], history["train_loss"], color=NAIVE, marker=".", label="training")
+    axes.plot(
+        history["epoch"], history["validation_loss"], color=MODEL, marker=".", label="validation"
+    )
+    axes.axvline(best_epoch, color=INK, lw=0.8, ls=":", label=f"kept: epoch {best_epoch}")
+    axes.set_xlabel("epoch")
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    return _finished(figure)
+
+
+def draw_scores(
+    scores: pd.DataFrame,
+    events: pd.DataFrame,
+    history: pd.DataFrame,
+    *,
+    series_id: str,
+    unit: str,
+) -> Figure:
+    """Draw a series (`time`, `value`) above its scores and threshold, its events shaded."""
+    figure = Figure(figsize=(9, 4.2), layout="constrained")
+    top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
+    top.plot(history["time"], history["value"], color=INK, lw=1.1)
+    top.set_ylabel(unit)
+    top.set_title(f"{series_id}: series, score, events", loc="left", fontsize=10, color=INK)
+    bottom.plot(scores["time"], scores["score"], color=MODEL, lw=1.0, label="score")
+    bottom.plot(scores["time"], scores["threshold"], color=ALARM, lw=1.0, ls="--", label="threshold")
+    bottom.set_yscale("symlog", linthresh=1)
+    bottom.set_ylim(bottom=0)
+    bottom.set_ylabel("score")
+    half = pd.Timedelta(0) if len(history) < 2 else history["time"].diff().median() / 2
+    for axes in (top, bottom):
+        for _, event in events.iterrows():
+            axes.axvspan(event["start"] - half, event["end"] + half, color=ALARM, alpha=0.25, lw=0)
+        _tidy(axes)
+    _date_axis(bottom)
+    bottom.legend(frameon=False, fontsize=8, ncols=2, loc="upper left")
+    return figure
+
+
+def as_data_uri(figure: Figure) -> str:
+    """Return a figure as a data URI, so that a page needs no second file."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _axes(title: str, unit: str, *, dates: bool = True):  # noqa: ANN202
+    figure = Figure(figsize=(9, 3.2), layout="constrained")
+    axes = figure.subplots()
+    axes.set_title(title, loc="left", fontsize=10, color=INK)
+    axes.set_ylabel(unit)
+    _tidy(axes)
+    if dates:
+        _date_axis(axes)
+    return figure, axes
+
+
+def _tidy(axes) -> None:  # noqa: ANN001
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color="#e4e7eb", lw=0.6)
+    axes.tick_params(labelsize=8, colors=INK)
+    axes.margins(x=0.01)
+
+
+def _date_axis(axes) -> None:  # noqa: ANN001
+    locator = AutoDateLocator()
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+
+
+def _finished(figure: Figure) -> Figure:
+    handles = figure.axes[0].get_legend_handles_labels()[0]
+    if handles:
+        figure.axes[0].legend(frameon=False, fontsize=8, ncols=min(4, len(np.atleast_1d(handles))))
+    return figure

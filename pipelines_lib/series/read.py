@@ -1,0 +1,72 @@
+"""Read a dataset's observations from the lake as a panel."""
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from pipelines_lib.config import DatasetConfig
+from pipelines_lib.errors import SeriesError, shown
+from pipelines_lib.lake import Lake
+from pipelines_lib.series.calendar import make_calendar
+from pipelines_lib.series.panel import Panel, make_panel
+from pipelines_lib.tables import observations_table
+
+
+def read_panel(
+    lake: Lake,
+    dataset: DatasetConfig,
+    *,
+    series_ids: Sequence[str] | None = None,
+    version: int | None = None,
+) -> tuple[Panel, int]:
+    """Read the observations of a dataset, and the table version they were read at.
+
+    Args:
+        lake: Where they lie.
+        dataset: Its declaration.
+        series_ids: Series to read; None: those the declaration names, or all.
+        version: Table version to read; None: newest.
+
+    Raises:
+        SeriesError: The table is empty, or lacks a series that is asked for.
+        LakeError: The version cannot be read.
+    """
+    table = observations_table(dataset.columns)
+    version = lake.table_version(dataset.name, table) if version is None else version
+    wanted = list(series_ids) if series_ids is not None else dataset.series_ids or None
+    rows = lake.read_rows(
+        dataset.name,
+        table,
+        columns=["series_id", "time", *dataset.columns],
+        series_ids=wanted,
+        version=version,
+    )
+    if version is None or len(rows) == 0:
+        raise SeriesError(
+            f"dataset {dataset.name} has no observations"
+            + (f" of {shown(wanted)}" if wanted else "")
+            + ": ingest them, or correct series_ids"
+        )
+    missing = sorted(set(series_ids or ()) - set(rows["series_id"]))
+    if missing:
+        known = list_series(lake, dataset)
+        raise SeriesError(
+            f"unknown series {shown(missing)}: dataset {dataset.name} has {shown(known)}; "
+            "correct series_ids"
+        )
+    calendar = make_calendar(dataset)
+    return make_panel(rows, calendar=calendar, columns=dataset.columns), version
+
+
+def list_series(lake: Lake, dataset: DatasetConfig) -> list[str]:
+    """Return the ids of all stored series, sorted."""
+    return list(lake.count_rows(dataset.name, observations_table(dataset.columns)).index)
+
+
+def panel_digest(panel: Panel) -> str:
+    """Return a fingerprint of a panel's series, times and values: 16 hexadecimal digits."""
+    digest = hashlib.sha256("\n".join(panel.series_ids).encode())
+    for array in (panel.offsets, panel.position, panel.values):
+        digest.update(np.ascontiguousarray(array).view(np.uint8).data)
+    return digest.hexdigest()[:16]

@@ -1,0 +1,31 @@
+"""The pyfunc model of a bundle: raw rows in, forecasts or scores in the data's units out.
+
+MLflow runs this file when it loads a model ("models from code"), so that nothing is unpickled.
+"""
+
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+
+from pipelines_lib.predict import load_any_bundle, predict_rows
+
+
+class BundleModel(mlflow.pyfunc.PythonModel):
+    """Serves a forecaster or a detector."""
+
+    def load_context(self, context: mlflow.pyfunc.PythonModelContext) -> None:
+        """Read the bundle."""
+        self.bundle = load_any_bundle(Path(context.artifacts["bundle"]))
+
+    def predict(
+        self,
+        context: mlflow.pyfunc.PythonModelContext,
+        model_input: pd.DataFrame,
+        params: dict | None = None,
+    ) -> pd.DataFrame:
+        """Map raw rows (`series_id`, `time`, value columns) to forecasts or scores."""
+        return predict_rows(self.bundle, model_input)
+
+
+mlflow.models.set_model(BundleModel())

@@ -1,0 +1,75 @@
+"""Forecast the next steps with the champion."""
+
+from dataclasses import dataclass, field
+from time import perf_counter
+
+from prefect import task
+from prefect.logging import get_run_logger
+
+from tasks.context import may_pass, open_context
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What was forecast, or why not."""
+
+    model: str
+    version: str
+    n_series: int = 0
+    written: int = 0
+    skipped: str = ""
+    left_out: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+@task(task_run_name="champion {task} of {dataset}", tags=["registry"])
+def champion_version(dataset: str, task: str) -> str:
+    """Return the version of a dataset's champion for `forecast` or `detect`; empty: none."""
+    from pipelines_lib.tracking import detector_name, find_champion, forecaster_name
+
+    name = forecaster_name(dataset) if task == "forecast" else detector_name(dataset)
+    found = find_champion(open_context().tracker, name)
+    return found.version if found else ""
+
+
+@task(
+    task_run_name="forecast {dataset}",
+    tags=["forecast"],
+    retries=2,
+    retry_delay_seconds=10,
+    retry_condition_fn=may_pass,
+)
+def forecast_next_steps(dataset: str) -> Forecast:
+    """Forecast every series from its newest observation and merge into `forecasts`."""
+    from pipelines_lib.errors import BundleError
+    from pipelines_lib.forecasting.forecaster import Forecaster
+    from pipelines_lib.series.read import read_panel
+    from pipelines_lib.tables import FORECASTS, observations_table
+    from pipelines_lib.tracking import forecaster_name, load_champion
+
+    context, began = open_context(), perf_counter()
+    name = forecaster_name(dataset)
+    champion = load_champion(context.tracker, name, Forecaster.load_bundle)
+    if champion is None:
+        raise BundleError(f"{name} has no champion: run train_forecaster on {dataset} first")
+    model, forecaster = champion
+    declared = context.dataset(dataset)
+    version = context.lake.table_version(dataset, observations_table(declared.columns))
+    made_on = {"model": name, "model_version": model.version, "data_version": str(version)}
+    if context.lake.count_rows(dataset, FORECASTS, equal=made_on).sum():
+        skipped = f"forecasts by {name} v{model.version} on data version {version} are there already"
+        get_run_logger().info("skipped: %s", skipped)
+        return Forecast(name, model.version, skipped=skipped, seconds=perf_counter() - began)
+    panel, version = read_panel(context.lake, declared)
+    rows, left_out = forecaster.forecast_next(panel, device=context.device)
+    rows = rows.assign(
+        model=name, data_version=version, run_id=model.run_id, model_version=model.version
+    )
+    counts = context.lake.merge_rows(dataset, FORECASTS, rows)
+    n_series = rows["series_id"].nunique()
+    get_run_logger().info(
+        "%s v%s forecast %d series, %d left out", name, model.version, n_series, len(left_out)
+    )
+    return Forecast(
+        name, model.version, n_series, counts.written, "", left_out, perf_counter() - began
+    )

@@ -1,0 +1,38 @@
+"""Progress of long work: a bar in a terminal, a progress artifact in a flow run."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.logging import get_run_logger
+
+if TYPE_CHECKING:
+    from pipelines_lib.training import EpochReport
+
+
+@contextmanager
+def epoch_progress(what: str, max_epochs: int) -> Iterator[Callable[["EpochReport"], None]]:
+    """Show the epochs of a training; the function it yields is called after each."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    logger = get_run_logger()
+    artifact = create_progress_artifact(0.0, description=f"{what}: epochs of {max_epochs}")
+    console = Console(stderr=True, quiet=not sys.stderr.isatty())
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        shown = bar.add_task(what, total=max_epochs)
+
+        def report(epoch: "EpochReport") -> None:
+            line = (
+                f"epoch {epoch.epoch}: loss {epoch.train_loss:.4f}, "
+                f"validation {epoch.validation_loss:.4f}"
+            )
+            bar.update(shown, completed=epoch.epoch, description=f"{what}, {line}")
+            logger.info("%s, %s, %.1f s", what, line, epoch.seconds)
+            update_progress_artifact(artifact, progress=100 * epoch.epoch / max_epochs)
+
+        yield report
+    update_progress_artifact(artifact, progress=100.0)

@@ -1,0 +1,175 @@
+"""Write the night's report: HTML file, MLflow run, Prefect artifact."""
+
+import base64
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from prefect import task
+from prefect.artifacts import create_markdown_artifact
+
+from tasks.context import Context, may_pass, open_context
+from tasks.detect import Detection
+from tasks.forecast import Forecast
+from tasks.ingest import Ingested
+from tasks.train import Trained
+
+if TYPE_CHECKING:
+    from pipelines_lib.reports.html import Section
+    from pipelines_lib.reports.summary import ModelLine, NightSummary
+
+HELD_OUT = ("forecast_1", "error_by_horizon", "scores_1")
+"""Pictures of the champions' training runs that a night shows again."""
+
+
+@task(
+    task_run_name="report {dataset}",
+    tags=["report"],
+    retries=1,
+    retry_delay_seconds=5,
+    retry_condition_fn=may_pass,
+)
+def write_report(
+    dataset: str,
+    ingested: Ingested,
+    trained: list[Trained],
+    forecast: Forecast | None,
+    detection: Detection | None,
+) -> "NightSummary":
+    """Summarise the night from the lake; write the page, log it, leave an artifact."""
+    from dataclasses import replace
+
+    from pipelines_lib.reports.html import render_html
+    from pipelines_lib.reports.night import draw_night, summarise_night
+    from pipelines_lib.reports.summary import to_markdown
+
+    context, began = open_context(), perf_counter()
+    declared = context.dataset(dataset)
+    models, held_out = _champions(context, forecast, detection, declared.unit)
+    stages = {"ingest": ingested.seconds}
+    stages |= {f"train {t.name.removeprefix(dataset + '-')}": t.seconds for t in trained}
+    stages |= {"forecast": forecast.seconds} if forecast else {}
+    stages |= {"detect": detection.seconds} if detection else {}
+    night, frames = summarise_night(
+        context.lake,
+        declared,
+        ingested=ingested.report,
+        models=models,
+        forecaster=forecast.model if forecast else "",
+        detector=detection.model if detection else "",
+        new_events=detection.new_events if detection else [],
+        skipped=_skipped(ingested, trained, forecast, detection),
+        left_out=(forecast.left_out if forecast else {}) | (detection.left_out if detection else {}),
+        seconds=stages,
+    )
+    path = context.settings.reports_dir / dataset / f"{night.newest.replace(' ', 'T')}.html"
+    with context.tracker.run(dataset, "nightly", name=f"{dataset} {night.newest}") as run:
+        sections = [
+            *draw_night(context.lake, declared, frames, detector=detection.model if detection else ""),
+            held_out,
+        ]
+        stages["report"] = perf_counter() - began
+        night = replace(night, report=str(path), run_id=run.run_id, seconds=stages)
+        page = render_html(night, sections, made_at=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(page, encoding="utf-8")
+        run.log_file(path, "report")
+        run.log_text("summary.md", to_markdown(night))
+        run.log_metrics(_metrics(night))
+        run.set_tags({f"champion.{m.task}": f"{m.name} v{m.version}" for m in models})
+    create_markdown_artifact(
+        to_markdown(night), key=f"night-{dataset}", description=f"{dataset}: night of {night.newest}"
+    )
+    return night
+
+
+def _champions(
+    context: Context, forecast: Forecast | None, detection: Detection | None, unit: str
+) -> tuple[list["ModelLine"], "Section"]:
+    """Return what the champions were worth on held-out rows, in numbers and pictures."""
+    from pipelines_lib.reports.html import Picture, Section
+    from pipelines_lib.reports.summary import ModelLine
+    from pipelines_lib.tracking import find_champion, read_figures, read_metrics
+
+    kinds = (
+        (forecast, "forecast", "MAE", unit, "mae", "last value", "last_value_mae"),
+        (
+            detection,
+            "detect",
+            "average precision",
+            "",
+            "average_precision",
+            "windowed PCA",
+            "pca_average_precision",
+        ),
+    )
+    lines, pictures = [], []
+    for result, task_name, measure, measure_unit, metric, baseline, baseline_metric in kinds:
+        champion = find_champion(context.tracker, result.model) if result else None
+        if champion is None:
+            continue
+        metrics = read_metrics(context.tracker, champion.run_id)
+        lines.append(
+            ModelLine(
+                task_name,
+                champion.name,
+                champion.version,
+                champion.run_id,
+                measure,
+                measure_unit,
+                metrics[metric],
+                baseline,
+                metrics[baseline_metric],
+                metrics["skill_pct"],
+                champion.reason,
+            )
+        )
+        for name, png in read_figures(context.tracker, champion.run_id).items():
+            if name in HELD_OUT:
+                source = "data:image/png;base64," + base64.b64encode(png).decode()
+                caption = f"{champion.name} v{champion.version}, {name.replace('_', ' ')}"
+                pictures.append(Picture(source, caption))
+    return lines, Section("The champions on held-out rows", pictures)
+
+
+def _skipped(
+    ingested: Ingested,
+    trained: list[Trained],
+    forecast: Forecast | None,
+    detection: Detection | None,
+) -> list[str]:
+    said = []
+    counts = ingested.report.observations
+    if not counts.written:
+        said.append(f"storing: all {counts.unchanged:,} good rows are in the lake already")
+    for result in (forecast, detection):
+        if result is not None and not any(t.name == result.model for t in trained):
+            said.append(f"training: {result.model} has a champion, v{result.version}")
+        if result is not None and result.skipped:
+            said.append(result.skipped)
+    return said
+
+
+def _metrics(night: "NightSummary") -> dict[str, float]:
+    metrics: dict[str, float] = {
+        "rows_fetched": night.fetched,
+        "rows_new": night.inserted,
+        "rows_changed": night.updated,
+        "rows_quarantined": night.quarantined_new,
+        "series_failed": len(night.failures),
+        "series_left_out": len(night.left_out),
+        "series_forecast": night.n_forecast_series,
+        "events_new": night.n_new_events,
+        "events": night.n_events,
+    }
+    metrics |= {f"repaired.{rule}": count for rule, count in night.repaired.items()}
+    metrics |= {f"quarantined.{rule}": count for rule, count in night.quarantined.items()}
+    metrics |= {f"seconds.{stage}": value for stage, value in night.seconds.items()}
+    if night.realised:
+        metrics |= {
+            "realised.mae": night.realised.mae,
+            "realised.last_value_mae": night.realised.last_value_mae,
+            "realised.skill_pct": night.realised.skill_pct,
+            "realised.coverage_pct": night.realised.coverage_pct,
+        }
+    return metrics

@@ -1,0 +1,226 @@
+"""Train a model on what the lake holds, judge it, register it."""
+
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from prefect import task
+from prefect.logging import get_run_logger
+
+from pipelines_lib.config import DetectorConfig, ForecasterConfig
+from tasks.context import Context, may_pass, open_context
+from tasks.progress import epoch_progress
+
+if TYPE_CHECKING:
+    from pipelines_lib.config import DatasetConfig
+    from pipelines_lib.series.panel import Panel
+    from pipelines_lib.tracking import Run
+
+EXAMPLE_STEPS = 40
+"""Rows of the input example beyond the lookback: features need some history of their own."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained and registered model, by name."""
+
+    name: str
+    version: str
+    run_id: str
+    alias: str
+    reason: str
+    seconds: float
+    left_out: dict[str, str]
+
+
+@task(
+    task_run_name="train forecaster of {dataset}",
+    tags=["train"],
+    retries=1,
+    retry_delay_seconds=10,
+    retry_condition_fn=may_pass,
+)
+def train_forecaster_model(dataset: str, config: ForecasterConfig) -> Trained:
+    """Train a forecaster, judge it beside baselines and champion, register it."""
+    from pipelines_lib.forecasting.compare import compare_forecasters
+    from pipelines_lib.forecasting.fit import fit_forecaster
+    from pipelines_lib.forecasting.forecaster import Forecaster
+    from pipelines_lib.reports.training import draw_forecaster
+    from pipelines_lib.tracking import decide_promotion, forecaster_name, load_champion
+
+    context, began = open_context(), perf_counter()
+    declared, panel, version = _read(context, dataset)
+    name = forecaster_name(dataset)
+    with context.tracker.run(dataset, "forecast", name=f"{name} seed {config.training.seed}") as run:
+        path = _log_inputs(context, run, declared, config, panel, version, task="forecast")
+        with epoch_progress(f"forecaster of {dataset}", config.training.max_epochs) as on_epoch:
+            fitted = fit_forecaster(
+                panel,
+                dataset=declared,
+                config=config,
+                device=context.device,
+                checkpoint=path,
+                on_epoch=on_epoch,
+            )
+        champion = load_champion(context.tracker, name, Forecaster.load_bundle)
+        compared = compare_forecasters(
+            fitted, champion[1] if champion else None, panel, device=context.device
+        )
+        decision = decide_promotion(
+            challenger=compared.challenger,
+            champion=compared.champion,
+            baseline=compared.baseline,
+            baseline_name="last value",
+            measure="MASE",
+            rows=compared.rows,
+            obstacle=compared.obstacle,
+        )
+        figures = draw_forecaster(fitted, unit=declared.unit)
+        return _log_results(
+            run, name, fitted.forecaster, fitted, decision, figures, panel, config, began
+        )
+
+
+@task(
+    task_run_name="train detector of {dataset}",
+    tags=["train"],
+    retries=1,
+    retry_delay_seconds=10,
+    retry_condition_fn=may_pass,
+)
+def train_detector_model(dataset: str, config: DetectorConfig) -> Trained:
+    """Train a detector, judge it beside baselines and champion, register it."""
+    from pipelines_lib.anomaly.compare import compare_detectors
+    from pipelines_lib.anomaly.detector import Detector
+    from pipelines_lib.anomaly.fit import fit_detector
+    from pipelines_lib.reports.training import draw_detector
+    from pipelines_lib.tables import LABELS
+    from pipelines_lib.tracking import decide_promotion, detector_name, load_champion
+
+    context, began = open_context(), perf_counter()
+    declared, panel, version = _read(context, dataset)
+    labels = context.lake.read_rows(dataset, LABELS)
+    name = detector_name(dataset)
+    with context.tracker.run(dataset, "detect", name=f"{name} seed {config.training.seed}") as run:
+        path = _log_inputs(context, run, declared, config, panel, version, task="detect")
+        with epoch_progress(f"detector of {dataset}", config.training.max_epochs) as on_epoch:
+            fitted = fit_detector(
+                panel,
+                dataset=declared,
+                config=config,
+                device=context.device,
+                labels=labels,
+                checkpoint=path,
+                on_epoch=on_epoch,
+            )
+        champion = load_champion(context.tracker, name, Detector.load_bundle)
+        compared = compare_detectors(
+            fitted,
+            champion[1] if champion else None,
+            panel,
+            labels=labels,
+            device=context.device,
+        )
+        decision = decide_promotion(
+            challenger=compared.challenger,
+            champion=compared.champion,
+            baseline=compared.baseline,
+            baseline_name="windowed PCA",
+            measure="1 - average precision",
+            rows=compared.rows,
+            obstacle=compared.obstacle,
+        )
+        run.set_tags({"truth": fitted.evaluation.truth})
+        figures = draw_detector(fitted, panel, unit=declared.unit)
+        return _log_results(
+            run, name, fitted.detector, fitted, decision, figures, panel, config, began
+        )
+
+
+def _read(context: Context, dataset: str) -> tuple["DatasetConfig", "Panel", int]:
+    from pipelines_lib.series.read import read_panel
+
+    declared = context.dataset(dataset)
+    panel, version = read_panel(context.lake, declared)
+    return declared, panel, version
+
+
+def _log_inputs(
+    context: Context,
+    run: "Run",
+    declared: "DatasetConfig",
+    config: ForecasterConfig | DetectorConfig,
+    panel: "Panel",
+    version: int,
+    *,
+    task: str,
+):  # noqa: ANN202
+    """Log what the run starts from, and return the path of its checkpoint."""
+    from pipelines_lib.series.read import panel_digest
+    from pipelines_lib.tracking.provenance import code_version
+    from pipelines_lib.training.keys import checkpoint_path
+
+    digest = panel_digest(panel)
+    run.log_config(config)
+    run.log_config(declared, prefix="dataset.")
+    run.log_data(
+        declared.name, digest=digest, version=version, place=context.settings.lake_location
+    )
+    return checkpoint_path(
+        context.settings.checkpoints_dir,
+        dataset=declared.name,
+        task=task,
+        config=config,
+        digest=digest,
+        code=code_version(),
+    )
+
+
+def _log_results(
+    run: "Run",
+    name: str,
+    model: Any,
+    fitted: Any,
+    decision: Any,
+    figures: dict[str, Any],
+    panel: "Panel",
+    config: ForecasterConfig | DetectorConfig,
+    began: float,
+) -> Trained:
+    """Log metrics and pictures, register the bundle, and say who is champion."""
+    from pipelines_lib.predict import example_rows, predict_rows
+    from pipelines_lib.tracking import register_bundle
+
+    for epoch in fitted.training.history:
+        losses = {"train_loss": epoch.train_loss, "validation_loss": epoch.validation_loss}
+        run.log_metrics({**losses, "learning_rate": epoch.learning_rate}, step=epoch.epoch)
+    seconds = perf_counter() - began
+    run.log_metrics(
+        fitted.evaluation.metrics
+        | {
+            "best_epoch": fitted.training.best_epoch,
+            "seconds": seconds,
+            "series_left_out": len(fitted.left_out),
+        }
+    )
+    for title, figure in figures.items():
+        run.log_figure(title, figure)
+    reach = (config.lookback - 1) * config.sampling_rate + 1
+    registered = register_bundle(
+        run,
+        name,
+        model,
+        decision=decision,
+        example=example_rows(panel, steps=reach + EXAMPLE_STEPS),
+        predict=lambda rows: predict_rows(model, rows),
+    )
+    get_run_logger().info("%s v%s is %s: %s", name, registered.version, decision.alias, decision.reason)
+    return Trained(
+        name,
+        registered.version,
+        run.run_id,
+        decision.alias,
+        decision.reason,
+        seconds,
+        fitted.left_out,
+    )
