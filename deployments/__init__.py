@@ -1,0 +1,1 @@
+"""How flows get to run: prefect.yaml (every job), the `tidewatch` command, serving."""

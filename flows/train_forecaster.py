@@ -7,9 +7,7 @@ from tasks.train import Trained, train_forecaster_model
 
 
 @flow(name="train-forecaster", flow_run_name="train forecaster of {dataset}")
-def train_forecaster(
-    dataset: str, forecaster: ForecasterConfig = ForecasterConfig()
-) -> Trained:
+def train_forecaster(dataset: str, forecaster: ForecasterConfig = ForecasterConfig()) -> Trained:
     """Train a forecaster on an ingested dataset; it is promoted if it earns it.
 
     Args:

@@ -14,7 +14,9 @@ FORMAT = 1
 CARD, ARRAYS = "bundle.json", "arrays.safetensors"
 
 
-def save_parts(folder: Path, *, kind: str, card: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+def save_parts(
+    folder: Path, *, kind: str, card: dict[str, Any], arrays: dict[str, np.ndarray]
+) -> None:
     """Write a bundle's card (plain JSON) and arrays into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     stamped = {"format": FORMAT, "kind": kind, **card}
@@ -34,7 +36,9 @@ def load_parts(folder: Path, *, kind: str) -> tuple[dict[str, Any], dict[str, np
     except (OSError, ValueError, SafetensorError) as error:
         raise BundleError(f"{folder} is no whole bundle: {error}; train the model again") from error
     if card.get("kind") != kind:
-        raise BundleError(f"{folder} holds a {card.get('kind')}, not a {kind}: choose another model")
+        raise BundleError(
+            f"{folder} holds a {card.get('kind')}, not a {kind}: choose another model"
+        )
     if card.get("format", 0) > FORMAT:
         raise BundleError(
             f"{folder} has bundle format {card['format']}, this Tidewatch knows {FORMAT}: "

@@ -88,7 +88,9 @@ def _ingest_batch(
     answered = set(fetched.rows["series_id"])
     for name in series_ids:
         if name not in answered and name not in failures:
-            failures[name] = f"no rows from {dataset.start or 'the start'} to {dataset.end or 'now'}"
+            failures[name] = (
+                f"no rows from {dataset.start or 'the start'} to {dataset.end or 'now'}"
+            )
     checked = check_rows(fetched.rows, dataset=dataset, calendar=calendar)
     table = observations_table(dataset.columns)
     counts = lake.merge_rows(dataset.name, table, checked.good.assign(ingest_id=ingest_id))

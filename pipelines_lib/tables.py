@@ -47,9 +47,7 @@ class Table:
     @property
     def facts(self) -> tuple[str, ...]:
         """Return the columns whose change makes a stored row out of date."""
-        return tuple(
-            c.name for c in self.columns if c.name not in self.key and not c.provenance
-        )
+        return tuple(c.name for c in self.columns if c.name not in self.key and not c.provenance)
 
 
 SERIES = Column("series_id", TEXT, "the series")

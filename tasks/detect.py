@@ -68,6 +68,4 @@ def detect_events(dataset: str) -> Detection:
         len(new),
         len(left_out),
     )
-    return Detection(
-        name, model.version, counts.written, new, "", left_out, perf_counter() - began
-    )
+    return Detection(name, model.version, counts.written, new, "", left_out, perf_counter() - began)

@@ -57,7 +57,9 @@ def forecast_next_steps(dataset: str) -> Forecast:
     version = context.lake.table_version(dataset, observations_table(declared.columns))
     made_on = {"model": name, "model_version": model.version, "data_version": str(version)}
     if context.lake.count_rows(dataset, FORECASTS, equal=made_on).sum():
-        skipped = f"forecasts by {name} v{model.version} on data version {version} are there already"
+        skipped = (
+            f"forecasts by {name} v{model.version} on data version {version} are there already"
+        )
         get_run_logger().info("skipped: %s", skipped)
         return Forecast(name, model.version, skipped=skipped, seconds=perf_counter() - began)
     panel, version = read_panel(context.lake, declared)

@@ -31,7 +31,8 @@ def epoch_progress(what: str, max_epochs: int) -> Iterator[Callable[["EpochRepor
                 f"validation {epoch.validation_loss:.4f}"
             )
             bar.update(shown, completed=epoch.epoch, description=f"{what}, {line}")
-            logger.info("%s, %s, %.1f s", what, line, epoch.seconds)
+            if epoch.epoch == 1 or epoch.epoch % max(1, max_epochs // 5) == 0:
+                logger.info("%s, %s, %.1f s", what, line, epoch.seconds)
             update_progress_artifact(artifact, progress=100 * epoch.epoch / max_epochs)
 
         yield report

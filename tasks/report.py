@@ -59,13 +59,16 @@ def write_report(
         detector=detection.model if detection else "",
         new_events=detection.new_events if detection else [],
         skipped=_skipped(ingested, trained, forecast, detection),
-        left_out=(forecast.left_out if forecast else {}) | (detection.left_out if detection else {}),
+        left_out=(forecast.left_out if forecast else {})
+        | (detection.left_out if detection else {}),
         seconds=stages,
     )
     path = context.settings.reports_dir / dataset / f"{night.newest.replace(' ', 'T')}.html"
     with context.tracker.run(dataset, "nightly", name=f"{dataset} {night.newest}") as run:
         sections = [
-            *draw_night(context.lake, declared, frames, detector=detection.model if detection else ""),
+            *draw_night(
+                context.lake, declared, frames, detector=detection.model if detection else ""
+            ),
             held_out,
         ]
         stages["report"] = perf_counter() - began
@@ -78,7 +81,9 @@ def write_report(
         run.log_metrics(_metrics(night))
         run.set_tags({f"champion.{m.task}": f"{m.name} v{m.version}" for m in models})
     create_markdown_artifact(
-        to_markdown(night), key=f"night-{dataset}", description=f"{dataset}: night of {night.newest}"
+        to_markdown(night),
+        key=f"night-{dataset}",
+        description=f"{dataset}: night of {night.newest}",
     )
     return night
 
@@ -88,40 +93,25 @@ def _champions(
 ) -> tuple[list["ModelLine"], "Section"]:
     """Return what the champions were worth on held-out rows, in numbers and pictures."""
     from pipelines_lib.reports.html import Picture, Section
-    from pipelines_lib.reports.summary import ModelLine
+    from pipelines_lib.reports.summary import ModelLine, make_model_line
     from pipelines_lib.tracking import find_champion, read_figures, read_metrics
 
-    kinds = (
-        (forecast, "forecast", "MAE", unit, "mae", "last value", "last_value_mae"),
-        (
-            detection,
-            "detect",
-            "average precision",
-            "",
-            "average_precision",
-            "windowed PCA",
-            "pca_average_precision",
-        ),
-    )
-    lines, pictures = [], []
-    for result, task_name, measure, measure_unit, metric, baseline, baseline_metric in kinds:
+    lines: list[ModelLine] = []
+    pictures: list[Picture] = []
+    for task_name, result in (("forecast", forecast), ("detect", detection)):
         champion = find_champion(context.tracker, result.model) if result else None
         if champion is None:
             continue
         metrics = read_metrics(context.tracker, champion.run_id)
         lines.append(
-            ModelLine(
+            make_model_line(
                 task_name,
                 champion.name,
                 champion.version,
                 champion.run_id,
-                measure,
-                measure_unit,
-                metrics[metric],
-                baseline,
-                metrics[baseline_metric],
-                metrics["skill_pct"],
-                champion.reason,
+                metrics=metrics,
+                unit=unit,
+                note=champion.reason,
             )
         )
         for name, png in read_figures(context.tracker, champion.run_id).items():

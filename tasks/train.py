@@ -51,7 +51,9 @@ def train_forecaster_model(dataset: str, config: ForecasterConfig) -> Trained:
     context, began = open_context(), perf_counter()
     declared, panel, version = _read(context, dataset)
     name = forecaster_name(dataset)
-    with context.tracker.run(dataset, "forecast", name=f"{name} seed {config.training.seed}") as run:
+    with context.tracker.run(
+        dataset, "forecast", name=f"{name} seed {config.training.seed}"
+    ) as run:
         path = _log_inputs(context, run, declared, config, panel, version, task="forecast")
         with epoch_progress(f"forecaster of {dataset}", config.training.max_epochs) as on_epoch:
             fitted = fit_forecaster(
@@ -214,7 +216,9 @@ def _log_results(
         example=example_rows(panel, steps=reach + EXAMPLE_STEPS),
         predict=lambda rows: predict_rows(model, rows),
     )
-    get_run_logger().info("%s v%s is %s: %s", name, registered.version, decision.alias, decision.reason)
+    get_run_logger().info(
+        "%s v%s is %s: %s", name, registered.version, decision.alias, decision.reason
+    )
     return Trained(
         name,
         registered.version,

@@ -50,9 +50,7 @@ class Detector:
             rows=np.ones(len(raw), dtype=bool),
             kind=self.config.scaler,
         )
-        scaler = prefer_fitted(
-            self.scaler, own, series_ids=panel.series_ids, known=self.series_ids
-        )
+        scaler = prefer_fitted(self.scaler, own, series_ids=panel.series_ids, known=self.series_ids)
         return scaler.transform(raw, panel.row_series)
 
     def score_panel(

@@ -84,9 +84,7 @@ def fit_detector(
     )
     raw = make_features(panel, config.features)
     in_training = panel.position <= split.train.last
-    usable, left_out = find_usable_series(
-        panel, raw, rows=in_training, need=config.lookback + 1
-    )
+    usable, left_out = find_usable_series(panel, raw, rows=in_training, need=config.lookback + 1)
     scaler = fit_scaler(
         raw,
         series=panel.row_series,
@@ -212,9 +210,10 @@ def _labelled_rows(panel: Panel, labels: pd.DataFrame) -> np.ndarray:
     if len(labels) == 0:
         return anomalous
     series = labels["series_id"].map(number).to_numpy(dtype=int)
-    row = panel.calendar.positions(naive_times(labels["time"])) - panel.position[
-        panel.offsets[:-1]
-    ][series]
+    row = (
+        panel.calendar.positions(naive_times(labels["time"]))
+        - panel.position[panel.offsets[:-1]][series]
+    )
     inside = (row >= 0) & (row < np.diff(panel.offsets)[series])
     anomalous[panel.offsets[series[inside]] + row[inside]] = True
     return anomalous

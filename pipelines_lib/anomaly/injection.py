@@ -11,9 +11,7 @@ SERIES_AT_MOST = 40
 PRICES = ("open", "high", "low", "close")
 
 
-def inject_spikes(
-    panel: Panel, *, column: str, since: int, seed: int
-) -> tuple[Panel, np.ndarray]:
+def inject_spikes(panel: Panel, *, column: str, since: int, seed: int) -> tuple[Panel, np.ndarray]:
     """Add one-step spikes to a column of a sample of series.
 
     A spike is 5 standard deviations of the column's one-step change before `since`, up or down,

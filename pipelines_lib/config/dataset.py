@@ -25,7 +25,8 @@ class SourceConfig(Config):
         "Relative to the working directory.",
     )
     time_column: str = Field(
-        "Date", description="files: the column that holds the time of a row, UTC if it names no zone."
+        "Date",
+        description="files: the column that holds the time of a row, UTC if it names no zone.",
     )
     time_format: str = Field(
         "", description="files: strptime format of the time column, e.g. %d.%m.%Y; empty: ISO."

@@ -134,9 +134,7 @@ class Forecaster:
         last = panel.offsets[1:] - 1
         ready = np.isin(last, complete) & np.isfinite(prepared.level[last])
         reach = (config.lookback - 1) * config.sampling_rate + 1
-        left_out = explain_unready(
-            panel, prepared.inputs_known, np.flatnonzero(~ready), reach
-        )
+        left_out = explain_unready(panel, prepared.inputs_known, np.flatnonzero(~ready), reach)
         return last[ready], left_out
 
     # --- bundle --------------------------------------------------------------------------------

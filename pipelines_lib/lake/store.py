@@ -17,13 +17,14 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 
 from pipelines_lib.config.base import DATASET_PATTERN
 from pipelines_lib.errors import LakeError
-from pipelines_lib.tables import SCHEMA_VERSION, Table
+from pipelines_lib.tables import SCHEMA_VERSION, TEXT, Column, Table
 
 ROOT = "_lake"
 """Folder of the tables that belong to no dataset; not a valid dataset name."""
 
 COMMIT_ATTEMPTS = 8
 SCHEMA_MARK = "tidewatch-schema"
+PROBE = Column("name", TEXT, "always the same")
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class Lake:
         if table.by_year:
             years = ", ".join(str(year) for year in sorted(set(source["year"].to_pylist())))
             same_row += ["s.year = t.year", f"t.year IN ({years})"]
-        differs = " OR ".join(f"s.{name} IS DISTINCT FROM t.{name}" for name in table.facts)
+        differs = " OR ".join(f"(s.{name} IS DISTINCT FROM t.{name})" for name in table.facts)
         for attempt in range(1, COMMIT_ATTEMPTS + 1):
             try:
                 merge = (
@@ -234,6 +235,15 @@ class Lake:
             retention_hours=keep_hours, dry_run=False, enforce_retention_duration=False
         )
         return {"before": before, "after": len(stored.file_uris()), "dropped": len(dropped)}
+
+    def check_writable(self) -> None:
+        """Write a row into a table of its own, the same every time.
+
+        Raises:
+            LakeError: The place cannot be written.
+        """
+        probe = Table("probe", "proof that the lake can be written", ("name",), (PROBE,))
+        self.merge_rows(ROOT, probe, pd.DataFrame({"name": ["tidewatch"]}))
 
     # --- tables --------------------------------------------------------------------------------
 

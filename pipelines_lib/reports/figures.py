@@ -57,7 +57,9 @@ def draw_error_by_horizon(by_horizon: pd.DataFrame, *, unit: str) -> Figure:
     colours = [MODEL, NAIVE, "#8a9ba8", "#c9b18a"]
     for number, name in enumerate(methods):
         at = by_horizon["step"] + (number - (len(methods) - 1) / 2) * width
-        axes.bar(at, by_horizon[name], width, color=colours[number % 4], label=LABELS.get(name, name))
+        axes.bar(
+            at, by_horizon[name], width, color=colours[number % 4], label=LABELS.get(name, name)
+        )
     axes.set_xlabel("steps ahead")
     axes.xaxis.get_major_locator().set_params(integer=True)
     return _finished(figure)
@@ -91,7 +93,9 @@ def draw_scores(
     top.set_ylabel(unit)
     top.set_title(f"{series_id}: series, score, events", loc="left", fontsize=10, color=INK)
     bottom.plot(scores["time"], scores["score"], color=MODEL, lw=1.0, label="score")
-    bottom.plot(scores["time"], scores["threshold"], color=ALARM, lw=1.0, ls="--", label="threshold")
+    bottom.plot(
+        scores["time"], scores["threshold"], color=ALARM, lw=1.0, ls="--", label="threshold"
+    )
     bottom.set_yscale("symlog", linthresh=1)
     bottom.set_ylim(bottom=0)
     bottom.set_ylabel("score")

@@ -27,6 +27,44 @@ class ModelLine:
         return f"{'better' if self.skill_pct > 0 else 'worse'} than {self.baseline}"
 
 
+def make_model_line(
+    task: str,
+    name: str,
+    version: str,
+    run_id: str,
+    *,
+    metrics: dict[str, float],
+    unit: str,
+    note: str,
+) -> ModelLine:
+    """Make the line of a `forecast` or `detect` champion from its run's metrics.
+
+    Several series are compared by MASE, the error in units of each series' own daily change: a mean
+    of prices would only speak of the dearest.
+    """
+    measure, baseline, baseline_name, shown_unit = "MAE", "last_value_mae", "last value", unit
+    if task == "detect":
+        steps = f"{metrics['anomalous_steps']:.0f} of {metrics['test_steps']:,.0f} steps anomalous"
+        measure, shown_unit = f"average precision ({steps})", ""
+        baseline, baseline_name = "pca_average_precision", "windowed PCA"
+    elif metrics["test_series"] > 1:
+        measure, baseline, shown_unit = "MASE", "last_value_mase", ""
+    value = metrics[baseline.replace("last_value_", "").replace("pca_", "")]
+    return ModelLine(
+        task,
+        name,
+        version,
+        run_id,
+        measure,
+        shown_unit,
+        value,
+        baseline_name,
+        metrics[baseline],
+        metrics["skill_pct"],
+        note,
+    )
+
+
 @dataclass(frozen=True)
 class ForecastLine:
     """The next steps of a series; times as text."""

@@ -38,9 +38,7 @@ def draw_detector(fitted: FittedDetector, panel: Panel, *, unit: str) -> dict[st
     """Draw losses, and the held-out scores with threshold and events of a few series."""
     figures = {"losses": _losses(fitted.training)}
     held_out = fitted.evaluation.scores
-    events = find_events(
-        held_out, calendar=panel.calendar, max_gap=fitted.detector.config.max_gap
-    )
+    events = find_events(held_out, calendar=panel.calendar, max_gap=fitted.detector.config.max_gap)
     with_events = events.sort_values("severity", ascending=False)["series_id"]
     target = panel.columns.index(fitted.detector.dataset.target)
     for number, name in enumerate(_examples(with_events), start=1):

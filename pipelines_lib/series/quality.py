@@ -169,7 +169,9 @@ RULES = (
         _carry_close,
         bars_only=True,
     ),
-    Rule("not_positive", "a price is not above zero, or the volume below", _not_positive, None, True),
+    Rule(
+        "not_positive", "a price is not above zero, or the volume below", _not_positive, None, True
+    ),
     Rule(
         "range_rounding",
         "open or close lies just outside low..high, as rounding leaves it",

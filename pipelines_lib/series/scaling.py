@@ -82,7 +82,9 @@ def fit_scaler(
     return Scaler(fitted_center, fitted_scale)
 
 
-def prefer_fitted(fitted: Scaler, own: Scaler, *, series_ids: list[str], known: list[str]) -> Scaler:
+def prefer_fitted(
+    fitted: Scaler, own: Scaler, *, series_ids: list[str], known: list[str]
+) -> Scaler:
     """Return scalers in the order of `series_ids`: the fitted one where known, else its own.
 
     `fitted` is in the order of `known`, `own` in the order of `series_ids`.

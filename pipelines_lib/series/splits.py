@@ -33,9 +33,7 @@ class Split:
     test: Span
 
 
-def make_split(
-    *, first: int, last: int, config: SplitConfig, lookback: int, horizon: int
-) -> Split:
+def make_split(*, first: int, last: int, config: SplitConfig, lookback: int, horizon: int) -> Split:
     """Divide the positions first..last, counting the parts back from the newest.
 
     Args:

@@ -56,4 +56,6 @@ def decide_promotion(
         return Decision(False, f"does not beat the champion: {versus}")
     if not beats_baseline:
         return Decision(False, f"beats the champion but not the baseline: {held} {against}")
-    return Decision(True, f"beats champion and baseline: {versus}, {baseline:.4g} of {baseline_name}")
+    return Decision(
+        True, f"beats champion and baseline: {versus}, {baseline:.4g} of {baseline_name}"
+    )

@@ -1,6 +1,7 @@
 """The model registry: bundles as pyfunc models, aliases for champion and challenger."""
 
 import tempfile
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,6 +85,9 @@ def register_bundle(
         example: Raw rows that the model takes.
         predict: Maps raw rows to the model's answer, for the signature.
     """
+    with warnings.catch_warnings():  # a step is never missing, whatever MLflow fears of integers
+        warnings.filterwarnings("ignore", "Hint: Inferred schema", UserWarning)
+        signature = infer_signature(example, predict(example))
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "bundle"
         bundle.save_bundle(place)
@@ -94,7 +98,7 @@ def register_bundle(
                 artifacts={"bundle": str(place)},
                 code_paths=[str(Path(pipelines_lib.__file__).parent)],
                 pip_requirements=[f"{p}=={_installed(p)}" for p in PACKAGES],
-                signature=infer_signature(example, predict(example)),
+                signature=signature,
                 input_example=example,
             )
     client = run.client
@@ -125,9 +129,9 @@ def load_champion(
         return None
     with tempfile.TemporaryDirectory() as folder:
         place = mlflow.artifacts.download_artifacts(
-            artifact_uri=f"models:/{name}/{found.version}", dst_path=folder
+            artifact_uri=f"models:/{name}/{found.version}/artifacts/bundle", dst_path=folder
         )
-        return found, load(Path(place) / "artifacts" / "bundle")
+        return found, load(Path(place))
 
 
 def find_champion(tracker: Tracker, name: str) -> Registered | None:
@@ -138,7 +142,8 @@ def find_champion(tracker: Tracker, name: str) -> Registered | None:
         if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             return None
         raise
-    return Registered(name, str(version.version), version.run_id, (CHAMPION,))
+    reason = version.tags.get("promotion.reason", "")
+    return Registered(name, str(version.version), version.run_id, (CHAMPION,), reason)
 
 
 def read_metrics(tracker: Tracker, run_id: str) -> dict[str, float]:

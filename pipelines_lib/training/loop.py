@@ -102,9 +102,7 @@ def train(
     shuffle = torch.Generator().manual_seed(config.seed)
     progress, best = Progress(), _copy(model)
     if checkpoint is not None:
-        restored = load_checkpoint(
-            checkpoint, model=model, optimizer=optimizer, generator=shuffle
-        )
+        restored = load_checkpoint(checkpoint, model=model, optimizer=optimizer, generator=shuffle)
         if restored is not None:
             progress, best = restored
             scheduler.load_state_dict(progress.scheduler)

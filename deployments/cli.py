@@ -1,0 +1,179 @@
+"""The `tidewatch` command. Imports stay inside the commands: help must come at once."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from pipelines_lib.errors import TidewatchError
+
+app = typer.Typer(
+    help="Nightly forecast and anomaly jobs for many time series.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Override a parameter: name=value; lists with commas. Repeatable."),
+]
+
+
+@app.command()
+def demo() -> None:
+    """Run the nightly job on the embedded synthetic market: no network, no server."""
+    _run("demo", [])
+
+
+@app.command()
+def run(
+    job: Annotated[str, typer.Argument(help="Name of the job; `tidewatch jobs` lists them.")],
+    set_: Set = None,
+) -> None:
+    """Run a job in this process with its parameters from deployments/prefect.yaml."""
+    _run(job, set_ or [])
+
+
+@app.command()
+def jobs() -> None:
+    """List the jobs, their flows and schedules."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from deployments.jobs import read_jobs
+
+    table = Table(box=None)
+    for column in ("job", "flow", "schedule", "description"):
+        table.add_column(column, no_wrap=column in ("job", "flow"))
+    for job in read_jobs().values():
+        table.add_row(job.name, job.flow_name, job.when, job.description)
+    Console().print(table)
+
+
+@app.command()
+def models() -> None:
+    """Show every registered model: versions, champion and challenger, and why."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from deployments.environment import load_settings, prepare_environment
+
+    settings = load_settings()
+    prepare_environment(settings)
+    from pipelines_lib.tracking import Tracker, list_models
+
+    listed = list_models(Tracker(settings))
+    if not listed:
+        typer.echo("no model is registered yet: tidewatch demo trains the first ones")
+        return
+    table = Table(box=None)
+    for column in ("model", "version", "alias", "MLflow run", "why"):
+        table.add_column(column, no_wrap=column != "why")
+    for model in listed:
+        table.add_row(
+            model.name, model.version, ", ".join(model.aliases) or "-", model.run_id, model.reason
+        )
+    Console().print(table)
+
+
+@app.command()
+def doctor() -> None:
+    """Check the environment, and say what to do about what fails."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from deployments.doctor import examine
+    from deployments.environment import load_settings, prepare_environment
+
+    settings = load_settings()
+    prepare_environment(settings)
+    findings = examine(settings)
+    table = Table(box=None, show_header=False)
+    for finding in findings:
+        mark = "[green]ok[/]" if finding.well else "[red]FAILS[/]"
+        remedy = "" if finding.well else f"\n-> {finding.remedy}"
+        table.add_row(mark, finding.check, finding.found + remedy)
+    Console().print(table)
+    if not all(finding.well for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def serve() -> None:
+    """Run every job on its schedule, and on demand from Prefect's page (PREFECT_API_URL)."""
+    import os
+
+    from deployments.environment import load_settings, prepare_environment
+
+    if not os.environ.get("PREFECT_API_URL"):
+        raise TidewatchError(
+            "PREFECT_API_URL is not set, so there is no server to serve: start one with "
+            "`tidewatch page prefect`, then set PREFECT_API_URL=http://127.0.0.1:4200/api"
+        )
+    prepare_environment(load_settings())
+    from deployments.serve import serve_jobs
+
+    serve_jobs()
+
+
+@app.command()
+def page(
+    name: Annotated[str, typer.Argument(help="prefect or mlflow")],
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0: the usual one.")] = 0,
+) -> None:
+    """Serve the Prefect or the MLflow page on this machine, until interrupted."""
+    import subprocess
+
+    from deployments.environment import load_settings, prepare_environment
+    from deployments.pages import HOST, page_command, page_environment
+
+    usual = {"prefect": 4200, "mlflow": 5000}
+    if name not in usual:
+        raise TidewatchError(f"unknown page {name!r}: there are prefect and mlflow")
+    settings = load_settings()
+    prepare_environment(settings)
+    port = port or usual[name]
+    typer.echo(f"{name}: http://{HOST}:{port}  (Ctrl-C ends it)")
+    try:
+        ended = subprocess.call(
+            page_command(name, settings, port), env=page_environment(name, port)
+        )
+    except KeyboardInterrupt:
+        ended = 0
+    raise typer.Exit(ended)
+
+
+def _run(name: str, overrides: list[str]) -> None:
+    from deployments.environment import hide_expected_traces, load_settings, prepare_environment
+    from deployments.jobs import find_job
+
+    prepare_environment(load_settings())
+    job = find_job(name)
+    from rich.console import Console
+
+    from deployments.jobs import resolve_parameters, run_job
+
+    resolve_parameters(job, overrides)
+    hide_expected_traces()
+    result = run_job(job, overrides)
+    from deployments.summary import print_night
+    from pipelines_lib.reports.summary import NightSummary
+
+    if isinstance(result, NightSummary):
+        print_night(result, Console())
+    else:
+        typer.echo(f"{name}: done: {result}")
+
+
+def main() -> None:
+    """Run the command; an error that a user can act on is one sentence and exit code 1."""
+    try:
+        app()
+    except TidewatchError as error:
+        typer.echo(f"tidewatch: {error}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

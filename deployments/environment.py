@@ -1,0 +1,74 @@
+"""The environment of a process, set before Prefect or MLflow is imported.
+
+A default run needs no server and no account: Prefect's own database lies in the home folder, so
+that its page shows the runs afterwards.
+"""
+
+import logging
+import os
+
+from pipelines_lib.errors import ConfigError, TidewatchError
+from pipelines_lib.settings import Settings
+
+
+def load_settings() -> Settings:
+    """Read the settings.
+
+    Raises:
+        ConfigError: A TIDEWATCH_* variable has a value that cannot work.
+    """
+    from pydantic import ValidationError
+
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = "; ".join(
+            f"TIDEWATCH_{'_'.join(map(str, e['loc'])).upper()}={e['input']!r}: {e['msg']}"
+            for e in error.errors()
+        )
+        raise ConfigError(f"settings cannot be used: {faults}") from error
+
+
+def prepare_environment(settings: Settings) -> None:
+    """Create the home folder and set what Prefect and MLflow read; what is set already stays.
+
+    Raises:
+        ConfigError: The home folder cannot be created.
+    """
+    defaults = {
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+        "MLFLOW_LOGGING_LEVEL": "ERROR",
+        "PREFECT_LOGGING_LEVEL": settings.log_level,
+        "PREFECT_LOGGING_EXTRA_LOGGERS": "pipelines_lib",
+        "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
+        "PREFECT_CLI_COLORS": "false",
+        "PREFECT_RUNNER_POLL_FREQUENCY": "5",
+    }
+    home = settings.home_dir
+    try:
+        (home / "prefect").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"cannot create {home}: {error}; set TIDEWATCH_HOME elsewhere") from error
+    if not os.environ.get("PREFECT_API_URL"):
+        defaults["PREFECT_HOME"] = str(home / "prefect")
+        defaults["PREFECT_SERVER_ALLOW_EPHEMERAL_MODE"] = "true"
+    for name, value in defaults.items():
+        os.environ.setdefault(name, value)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def hide_expected_traces() -> None:
+    """Show an error that a user can act on as its sentence, without a stack trace."""
+    for name in ("prefect.task_runs", "prefect.flow_runs"):
+        logging.getLogger(name).addFilter(_without_trace)
+
+
+def _without_trace(record: logging.LogRecord) -> bool:
+    error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
+    if isinstance(error, TidewatchError):
+        record.exc_info, record.exc_text = None, None
+    return True

@@ -1,0 +1,186 @@
+"""The jobs of deployments/prefect.yaml: read, overridden, validated, run."""
+
+import importlib
+import typing
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from pipelines_lib.errors import ConfigError, shown
+
+if TYPE_CHECKING:
+    from prefect import Flow
+
+JOBS_FILE = Path(__file__).with_name("prefect.yaml")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A named way to run a flow."""
+
+    name: str
+    entrypoint: str
+    description: str = ""
+    parameters: dict[str, Any] = field(default_factory=dict)
+    schedules: list[dict[str, Any]] = field(default_factory=list)
+    tags: list[str] = field(default_factory=list)
+
+    @property
+    def flow_name(self) -> str:
+        """Return the name of the flow's function."""
+        return self.entrypoint.partition(":")[2]
+
+    @property
+    def when(self) -> str:
+        """Return the schedule in words."""
+        said = [f"{s.get('cron')} {s.get('timezone', 'UTC')}" for s in self.schedules]
+        return "; ".join(said) or "on demand"
+
+    def load_flow(self) -> "Flow":
+        """Import the job's flow."""
+        path, _, name = self.entrypoint.partition(":")
+        module = path.removesuffix(".py").replace("/", ".")
+        return getattr(importlib.import_module(module), name)
+
+
+def read_jobs(path: Path = JOBS_FILE) -> dict[str, Job]:
+    """Read every job, by name.
+
+    Raises:
+        ConfigError: The file cannot be read, or holds a job twice.
+    """
+    try:
+        listed = yaml.safe_load(path.read_text(encoding="utf-8"))["deployments"]
+    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        raise ConfigError(f"{path} is no list of deployments: {error}; correct it") from error
+    jobs: dict[str, Job] = {}
+    for entry in listed:
+        job = Job(
+            entry["name"],
+            entry["entrypoint"],
+            " ".join(entry.get("description", "").split()),
+            entry.get("parameters") or {},
+            entry.get("schedules") or [],
+            entry.get("tags") or [],
+        )
+        if job.name in jobs:
+            raise ConfigError(f"{path} holds the job {job.name} twice: rename one")
+        jobs[job.name] = job
+    return jobs
+
+
+def find_job(name: str) -> Job:
+    """Return the job of a name.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    jobs = read_jobs()
+    if name not in jobs:
+        raise ConfigError(f"unknown job {name!r}: the jobs are {shown(jobs, limit=50)}")
+    return jobs[name]
+
+
+def resolve_parameters(job: Job, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """Return a job's validated parameters with `name=value` overrides in place.
+
+    A name is a dotted path such as `forecaster.training.max_epochs`, or its end where that is
+    unique, such as `series_ids`. Lists are written with commas.
+
+    Raises:
+        ConfigError: A name is unknown or ambiguous, or a value is refused.
+    """
+    from prefect.exceptions import ParameterTypeError, SignatureMismatchError
+
+    flow = job.load_flow()
+    parameters = _copied(job.parameters)
+    fields = _leaf_fields(flow)
+    for override in overrides:
+        name, separator, text = override.partition("=")
+        if not separator:
+            raise ConfigError(f"--set {override!r} has no '=': write it as name=value")
+        path = _find_path(name.strip(), fields)
+        value = _parsed(text, fields[path])
+        _put(parameters, path.split("."), value)
+    try:
+        return flow.validate_parameters(parameters)
+    except (ParameterTypeError, SignatureMismatchError) as error:
+        raise ConfigError(f"job {job.name}: {_readable(error)}") from error
+
+
+def run_job(job: Job, overrides: Sequence[str] = ()) -> Any:
+    """Run a job in this process and return what its flow returns."""
+    parameters = resolve_parameters(job, overrides)
+    return job.load_flow()(**parameters)
+
+
+def _leaf_fields(flow: "Flow") -> dict[str, Any]:
+    """Return every parameter that is not a model itself, by dotted path, with its type."""
+    hints = typing.get_type_hints(flow.fn, include_extras=False, localns={"NightSummary": object})
+    leaves: dict[str, Any] = {}
+    for name, hint in hints.items():
+        if name != "return":
+            leaves |= _leaves(name, hint)
+    return leaves
+
+
+def _leaves(path: str, hint: Any) -> dict[str, Any]:
+    from pydantic import BaseModel
+
+    if isinstance(hint, type) and issubclass(hint, BaseModel):
+        leaves: dict[str, Any] = {}
+        for name, info in hint.model_fields.items():
+            leaves |= _leaves(f"{path}.{name}", info.annotation)
+        return leaves
+    return {path: hint}
+
+
+def _find_path(name: str, fields: dict[str, Any]) -> str:
+    if name in fields:
+        return name
+    found = [path for path in fields if path.endswith(f".{name}")]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise ConfigError(f"--set {name} could mean {', '.join(found)}: write the one you mean")
+    raise ConfigError(
+        f"--set {name}: there is no such parameter; there are {shown(fields, limit=80)}"
+    )
+
+
+def _parsed(text: str, hint: Any) -> Any:
+    if typing.get_origin(hint) is list:
+        return [part.strip() for part in text.split(",") if part.strip()]
+    if text == "" and type(None) in typing.get_args(hint):
+        return None
+    return text
+
+
+def _put(parameters: dict[str, Any], path: list[str], value: Any) -> None:
+    *parents, last = path
+    for name in parents:
+        parameters = parameters.setdefault(name, {})
+    parameters[last] = value
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _copied(inner) for name, inner in value.items()}
+    return list(value) if isinstance(value, list) else value
+
+
+def _readable(error: Exception) -> str:
+    """Return a validation error as one line: field, what is wrong, the value."""
+    from pydantic import ValidationError
+
+    cause = error.__cause__ or error.__context__
+    if isinstance(cause, ValidationError):
+        return "; ".join(
+            f"{'.'.join(map(str, e['loc']))}: {e['msg'].removeprefix('Value error, ')}"
+            + ("" if isinstance(e["input"], dict) else f" (got {e['input']!r})")
+            for e in cause.errors()
+        )
+    return " ".join(str(error).split())

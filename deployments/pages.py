@@ -1,0 +1,51 @@
+"""The two pages: Prefect's and MLflow's own servers, on loopback, over the default databases."""
+
+import os
+import sys
+
+from pipelines_lib.settings import Settings
+
+HOST = "127.0.0.1"
+
+
+def page_command(name: str, settings: Settings, port: int) -> list[str]:
+    """Return the command that serves a page."""
+    if name == "prefect":
+        return [
+            sys.executable,
+            "-m",
+            "prefect",
+            "server",
+            "start",
+            "--host",
+            HOST,
+            "--port",
+            str(port),
+        ]
+    settings.mlflow_dir.mkdir(parents=True, exist_ok=True)
+    return [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "server",
+        "--host",
+        HOST,
+        "--port",
+        str(port),
+        "--backend-store-uri",
+        settings.mlflow_location,
+        "--default-artifact-root",
+        (settings.mlflow_dir / "artifacts").as_uri(),
+        "--no-serve-artifacts",
+    ]
+
+
+def page_environment(name: str, port: int) -> dict[str, str]:
+    """Return the environment of a page's process."""
+    environment = dict(os.environ)
+    if name == "prefect":
+        environment.pop("PREFECT_API_URL", None)
+        # Relative, so that the page finds its server under any port and host name.
+        environment["PREFECT_SERVER_UI_API_URL"] = "/api"
+        environment["PREFECT_SERVER_API_PORT"] = str(port)
+    return environment

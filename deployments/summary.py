@@ -1,0 +1,101 @@
+"""A night's summary in the terminal."""
+
+import sys
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from pipelines_lib.reports.summary import NightSummary
+
+LINES = 10
+
+
+def print_night(night: "NightSummary", console: Console) -> None:
+    """Print what a person wants to know of a night, the most important last."""
+    from pipelines_lib.reports.summary import model_sentence, number, rule_counts
+
+    say = console.print
+    say()
+    say(f"[bold]{night.dataset}: night of {night.newest}[/]")
+    if night.forecasts:
+        steps = len(night.forecasts[0].values)
+        table = Table(
+            title=f"Forecasts of {night.target} ({night.unit or 'no unit'})",
+            title_justify="left",
+            box=None,
+        )
+        table.add_column("series")
+        table.add_column("last", justify="right")
+        for time in night.forecasts[0].times[:5]:
+            table.add_column(time[5:], justify="right", no_wrap=True)
+        table.add_column(
+            f"{night.interval_pct:.0f} % at step {steps}", justify="right", no_wrap=True
+        )
+        for line in night.forecasts[:LINES]:
+            table.add_row(
+                line.series_id,
+                number(line.last_value),
+                *[number(value) for value in line.values[:5]],
+                f"{number(line.lower[-1])} .. {number(line.upper[-1])}",
+            )
+        say(table)
+        if night.n_forecast_series > LINES:
+            say(f"  and {night.n_forecast_series - LINES} more series, in the report and the lake")
+    if night.events:
+        table = Table(title="Newest events", title_justify="left", box=None)
+        for column in ("series", "from", "to", "severity", "features"):
+            table.add_column(column, justify="right" if column == "severity" else "left")
+        for event in night.events[:LINES]:
+            new = " [red]new[/]" if event.new else ""
+            table.add_row(
+                event.series_id + new,
+                event.start,
+                event.end,
+                number(event.severity),
+                event.features,
+            )
+        say(table)
+    rows = Table(box=None, show_header=False, pad_edge=False)
+    rows.add_column(style="bold", no_wrap=True)
+    rows.add_column()
+    rows.add_row(
+        "Ingest",
+        f"{night.fetched:,} rows fetched: {night.inserted:,} new, {night.updated:,} changed, "
+        f"{night.unchanged:,} unchanged, {night.quarantined_new:,} new in quarantine",
+    )
+    rows.add_row("Lake", f"{night.total_rows:,} rows of {night.n_series:,} series")
+    rows.add_row("Repaired", rule_counts(night.repaired))
+    rows.add_row("Quarantined", rule_counts(night.quarantined))
+    for model in night.models:
+        rows.add_row(
+            f"{model.task.capitalize()} model",
+            f"{model.name} v{model.version}: {model_sentence(model)} ({model.verdict})",
+        )
+    if night.realised:
+        r = night.realised
+        rows.add_row(
+            "Came true",
+            f"{r.n:,} earlier forecasts: MAE {number(r.mae)}, last value "
+            f"{number(r.last_value_mae)}, skill {r.skill_pct:+.1f} %, {r.coverage_pct:.0f} % in "
+            f"the {r.interval_pct:.0f} % interval",
+        )
+    rows.add_row("Forecasts", f"{night.n_forecast_series:,} series")
+    rows.add_row("Events", f"{night.n_events:,}, {night.n_new_events:,} of them new tonight")
+    for text in night.skipped:
+        rows.add_row("Skipped", text)
+    for name, why in list(night.failures.items())[:5]:
+        rows.add_row("Failed", f"{name}: {why}")
+    if len(night.failures) > 5:
+        rows.add_row("Failed", f"and {len(night.failures) - 5} more, in the report")
+    if night.left_out:
+        name, why = next(iter(night.left_out.items()))
+        more = f", and {len(night.left_out) - 1} more" if len(night.left_out) > 1 else ""
+        rows.add_row("No result", f"{name}: {why}{more}")
+    rows.add_row("Seconds", ", ".join(f"{k} {v:.1f}" for k, v in night.seconds.items()))
+    rows.add_row("Report", night.report)
+    rows.add_row("Prefect page", f"{sys.argv[0]} page prefect, then http://127.0.0.1:4200")
+    rows.add_row("MLflow page", f"{sys.argv[0]} page mlflow, then http://127.0.0.1:5000")
+    say()
+    say(rows, soft_wrap=True)
