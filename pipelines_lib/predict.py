@@ -51,8 +51,8 @@ def predict_rows(bundle: Forecaster | Detector, rows: pd.DataFrame) -> pd.DataFr
     if len(made) == 0:
         name, reason = next(iter(left_out.items()))
         raise SeriesError(f"no series can be predicted; {name}: {reason}: give more rows")
-    for name in made.select_dtypes("datetimetz"):
-        made[name] = made[name].dt.tz_localize(None)
+    for column in made.select_dtypes("datetimetz"):
+        made[column] = made[column].dt.tz_localize(None)
     return made
 
 

@@ -3,7 +3,8 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
+from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.logging import get_run_logger
@@ -19,7 +20,9 @@ def epoch_progress(what: str, max_epochs: int) -> Iterator[Callable[["EpochRepor
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     logger = get_run_logger()
-    artifact = create_progress_artifact(0.0, description=f"{what}: epochs of {max_epochs}")
+    artifact = cast(
+        UUID, create_progress_artifact(0.0, description=f"{what}: epochs of {max_epochs}")
+    )
     console = Console(stderr=True, quiet=not sys.stderr.isatty())
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as bar:

@@ -12,6 +12,8 @@ from tasks.context import Context, may_pass, open_context
 from tasks.progress import epoch_progress
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pipelines_lib.config import DatasetConfig
     from pipelines_lib.series.panel import Panel
     from pipelines_lib.tracking import Run
@@ -156,7 +158,7 @@ def _log_inputs(
     version: int,
     *,
     task: str,
-):  # noqa: ANN202
+) -> "Path":
     """Log what the run starts from, and return the path of its checkpoint."""
     from pipelines_lib.series.read import panel_digest
     from pipelines_lib.tracking.provenance import code_version

@@ -17,6 +17,9 @@ PCA_WINDOWS = 20_000
 class WindowedPCA(nn.Module):
     """Rebuild a window from the principal components that hold half of the variance."""
 
+    mean: Tensor
+    components: Tensor
+
     def __init__(self, mean: Tensor, components: Tensor) -> None:
         super().__init__()
         self.register_buffer("mean", mean)  # (L * F,)

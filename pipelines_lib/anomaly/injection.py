@@ -34,7 +34,7 @@ def inject_spikes(panel: Panel, *, column: str, since: int, seed: int) -> tuple[
     level = sample.column(column)
     change = level - previous_values(sample, level)
     bars = set(PRICES) <= set(sample.columns)
-    moved = [sample.columns.index(name) for name in (PRICES if bars else (column,))]
+    moved = np.array([sample.columns.index(name) for name in (PRICES if bars else (column,))])
     anomalous = np.zeros(len(level), dtype=bool)
     for number in range(len(sample.series_ids)):
         rows = np.arange(sample.offsets[number], sample.offsets[number + 1])

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipelines_lib.series.panel import Panel
 from pipelines_lib.series.features import previous_values
+from pipelines_lib.series.panel import Panel
 
 MODEL = "lstm"
 

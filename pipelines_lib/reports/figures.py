@@ -3,10 +3,11 @@
 import base64
 import io
 
-import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 INK, MODEL, NAIVE, BAND, ALARM = "#1f2933", "#0b6fa4", "#b8860b", "#0b6fa4", "#c0392b"
 LABELS = {
@@ -61,7 +62,7 @@ def draw_error_by_horizon(by_horizon: pd.DataFrame, *, unit: str) -> Figure:
             at, by_horizon[name], width, color=colours[number % 4], label=LABELS.get(name, name)
         )
     axes.set_xlabel("steps ahead")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return _finished(figure)
 
 
@@ -74,7 +75,7 @@ def draw_losses(history: pd.DataFrame, *, best_epoch: int) -> Figure:
     )
     axes.axvline(best_epoch, color=INK, lw=0.8, ls=":", label=f"kept: epoch {best_epoch}")
     axes.set_xlabel("epoch")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return _finished(figure)
 
 
@@ -116,7 +117,7 @@ def as_data_uri(figure: Figure) -> str:
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def _axes(title: str, unit: str, *, dates: bool = True):  # noqa: ANN202
+def _axes(title: str, unit: str, *, dates: bool = True) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(9, 3.2), layout="constrained")
     axes = figure.subplots()
     axes.set_title(title, loc="left", fontsize=10, color=INK)
@@ -127,14 +128,14 @@ def _axes(title: str, unit: str, *, dates: bool = True):  # noqa: ANN202
     return figure, axes
 
 
-def _tidy(axes) -> None:  # noqa: ANN001
+def _tidy(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color="#e4e7eb", lw=0.6)
     axes.tick_params(labelsize=8, colors=INK)
     axes.margins(x=0.01)
 
 
-def _date_axis(axes) -> None:  # noqa: ANN001
+def _date_axis(axes: Axes) -> None:
     locator = AutoDateLocator()
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
@@ -143,5 +144,5 @@ def _date_axis(axes) -> None:  # noqa: ANN001
 def _finished(figure: Figure) -> Figure:
     handles = figure.axes[0].get_legend_handles_labels()[0]
     if handles:
-        figure.axes[0].legend(frameon=False, fontsize=8, ncols=min(4, len(np.atleast_1d(handles))))
+        figure.axes[0].legend(frameon=False, fontsize=8, ncols=min(4, len(handles)))
     return figure

@@ -20,7 +20,6 @@ from pipelines_lib.reports.summary import (
     Realised,
 )
 from pipelines_lib.series.calendar import make_calendar
-from pipelines_lib.series.read import list_series
 from pipelines_lib.tables import (
     EVENTS,
     FORECASTS,

@@ -1,0 +1,1 @@
+"""Series: calendar, quality rules, features, scaling, windows, splits."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import pandas as pd
 
 from pipelines_lib.config import DatasetConfig
 from pipelines_lib.errors import SeriesError

@@ -5,22 +5,23 @@ MLflow runs this file when it loads a model ("models from code"), so that nothin
 
 from pathlib import Path
 
-import mlflow
 import pandas as pd
+from mlflow.models import set_model
+from mlflow.pyfunc import PythonModel, PythonModelContext
 
 from pipelines_lib.predict import load_any_bundle, predict_rows
 
 
-class BundleModel(mlflow.pyfunc.PythonModel):
+class BundleModel(PythonModel):
     """Serves a forecaster or a detector."""
 
-    def load_context(self, context: mlflow.pyfunc.PythonModelContext) -> None:
+    def load_context(self, context: PythonModelContext) -> None:
         """Read the bundle."""
         self.bundle = load_any_bundle(Path(context.artifacts["bundle"]))
 
     def predict(
         self,
-        context: mlflow.pyfunc.PythonModelContext,
+        context: PythonModelContext,
         model_input: pd.DataFrame,
         params: dict | None = None,
     ) -> pd.DataFrame:
@@ -28,4 +29,4 @@ class BundleModel(mlflow.pyfunc.PythonModel):
         return predict_rows(self.bundle, model_input)
 
 
-mlflow.models.set_model(BundleModel())
+set_model(BundleModel())

@@ -143,7 +143,7 @@ def find_champion(tracker: Tracker, name: str) -> Registered | None:
             return None
         raise
     reason = version.tags.get("promotion.reason", "")
-    return Registered(name, str(version.version), version.run_id, (CHAMPION,), reason)
+    return Registered(name, str(version.version), str(version.run_id), (CHAMPION,), reason)
 
 
 def read_metrics(tracker: Tracker, run_id: str) -> dict[str, float]:
@@ -168,16 +168,16 @@ def list_models(tracker: Tracker) -> list[Registered]:
         for alias, version in model.aliases.items():
             aliases.setdefault(str(version), []).append(alias)
         versions = tracker.client.search_model_versions(f"name='{model.name}'")
-        for found in sorted(versions, key=lambda v: -int(v.version)):
-            listed.append(
-                Registered(
-                    model.name,
-                    str(found.version),
-                    found.run_id,
-                    tuple(aliases.get(str(found.version), ())),
-                    found.tags.get("promotion.reason", ""),
-                )
+        listed += [
+            Registered(
+                model.name,
+                str(found.version),
+                str(found.run_id),
+                tuple(aliases.get(str(found.version), ())),
+                found.tags.get("promotion.reason", ""),
             )
+            for found in sorted(versions, key=lambda v: -int(v.version))
+        ]
     return listed
 
 

@@ -54,8 +54,11 @@ class Tracker:
         place = None if self._artifacts is None else (self._artifacts / dataset / task).as_uri()
         try:
             return self.client.create_experiment(name, artifact_location=place)
-        except MlflowException:  # another process created it in between
-            return self.client.get_experiment_by_name(name).experiment_id
+        except MlflowException:
+            found = self.client.get_experiment_by_name(name)
+            if found is None:  # else another process created it in between
+                raise
+            return found.experiment_id
 
     @contextmanager
     def run(
@@ -106,7 +109,8 @@ class Run:
 
     def log_data(self, dataset: str, *, digest: str, version: int, place: str) -> None:
         """Log which version of a dataset's observations the run read."""
-        meta = MetaDataset(LocalArtifactDatasetSource(place), name=dataset, digest=digest)
+        source = LocalArtifactDatasetSource(place)
+        meta = MetaDataset(source, name=dataset, digest=digest)  # type: ignore[abstract]
         inputs = [DatasetInput(meta._to_mlflow_entity(), [InputTag("context", "training")])]
         self.client.log_inputs(self.run_id, inputs)
         self.set_tags({"data.digest": digest, "data.observations_version": str(version)})
