@@ -1,7 +1,7 @@
 """The `tidewatch` command. Imports stay inside the commands: help must come at once."""
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -38,25 +38,16 @@ def run(
 @app.command()
 def jobs() -> None:
     """List the jobs, their flows and schedules."""
-    from rich.console import Console
-    from rich.table import Table
-
     from deployments.jobs import read_jobs
 
-    table = Table(box=None)
-    for column in ("job", "flow", "schedule", "description"):
-        table.add_column(column, no_wrap=column in ("job", "flow"))
     for job in read_jobs().values():
-        table.add_row(job.name, job.flow_name, job.when, job.description)
-    Console().print(table)
+        typer.secho(job.name, bold=True, nl=False)
+        typer.echo(f"  {job.flow_name}, {job.when}\n    {job.description}")
 
 
 @app.command()
 def models() -> None:
     """Show every registered model: versions, champion and challenger, and why."""
-    from rich.console import Console
-    from rich.table import Table
-
     from deployments.environment import load_settings, prepare_environment
 
     settings = load_settings()
@@ -67,14 +58,10 @@ def models() -> None:
     if not listed:
         typer.echo("no model is registered yet: tidewatch demo trains the first ones")
         return
-    table = Table(box=None)
-    for column in ("model", "version", "alias", "MLflow run", "why"):
-        table.add_column(column, no_wrap=column != "why")
     for model in listed:
-        table.add_row(
-            model.name, model.version, ", ".join(model.aliases) or "-", model.run_id, model.reason
-        )
-    Console().print(table)
+        typer.secho(f"{model.name} v{model.version}", bold=True, nl=False)
+        alias = ", ".join(model.aliases) or "retired"
+        typer.echo(f"  {alias}, MLflow run {model.run_id}\n    {model.reason}")
 
 
 @app.command()
@@ -163,7 +150,19 @@ def _run(name: str, overrides: list[str]) -> None:
     if isinstance(result, NightSummary):
         print_night(result, Console())
     else:
-        typer.echo(f"{name}: done: {result}")
+        typer.echo(f"{name}: {_in_words(result)}")
+
+
+def _in_words(result: Any) -> str:
+    """Return what a flow returned as one readable text."""
+    from dataclasses import asdict, is_dataclass
+
+    if is_dataclass(result) and not isinstance(result, type):
+        result = asdict(result)
+    if isinstance(result, dict):
+        result = {k: v for k, v in result.items() if v not in ({}, [], "")}
+        return "".join(f"\n  {key}: {value}" for key, value in result.items()) or "nothing to do"
+    return str(result)
 
 
 def main() -> None:

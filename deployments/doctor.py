@@ -135,8 +135,8 @@ def _calendar(_: Settings) -> Finding:
 
     sessions = make_calendar(DatasetConfig(name="doctor", calendar="XKRX")).sessions
     assert sessions is not None
-    last = sessions[-1].astype("datetime64[D]")
-    ahead = int((last - datetime.now(UTC).date()).astype(int))
+    last = sessions[-1].astype("datetime64[D]").item()
+    ahead = (last - datetime.now(UTC).date()).days
     remedy = "pip install --upgrade exchange-calendars"
     return Finding("calendar", ahead >= 60, f"XKRX sessions known until {last}", remedy)
 

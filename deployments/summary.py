@@ -26,10 +26,10 @@ def print_night(night: "NightSummary", console: Console) -> None:
             title_justify="left",
             box=None,
         )
-        table.add_column("series")
-        table.add_column("last", justify="right")
+        table.add_column("series", no_wrap=True)
+        table.add_column("last", justify="right", no_wrap=True)
         for time in night.forecasts[0].times[:5]:
-            table.add_column(time[5:], justify="right", no_wrap=True)
+            table.add_column(time[11:] or time[5:], justify="right", no_wrap=True)
         table.add_column(
             f"{night.interval_pct:.0f} % at step {steps}", justify="right", no_wrap=True
         )
@@ -81,8 +81,11 @@ def print_night(night: "NightSummary", console: Console) -> None:
             f"{number(r.last_value_mae)}, skill {r.skill_pct:+.1f} %, {r.coverage_pct:.0f} % in "
             f"the {r.interval_pct:.0f} % interval",
         )
-    rows.add_row("Forecasts", f"{night.n_forecast_series:,} series")
-    rows.add_row("Events", f"{night.n_events:,}, {night.n_new_events:,} of them new tonight")
+    ran = {model.task for model in night.models}
+    if "forecast" in ran:
+        rows.add_row("Forecasts", f"{night.n_forecast_series:,} series")
+    if "detect" in ran:
+        rows.add_row("Events", f"{night.n_events:,}, {night.n_new_events:,} of them new tonight")
     for text in night.skipped:
         rows.add_row("Skipped", text)
     for name, why in list(night.failures.items())[:5]:

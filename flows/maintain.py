@@ -12,7 +12,7 @@ from tasks.maintain import compact_tables, list_dataset_names
 def maintain(
     dataset: str = "",
     keep_hours: Annotated[int, Field(ge=1, description="Hours that old versions stay.")] = 720,
-) -> dict[str, dict[str, dict[str, int]]]:
+) -> dict[str, str]:
     """Join small files and drop old table versions; rows stay as they are.
 
     Args:

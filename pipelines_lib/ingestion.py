@@ -10,7 +10,7 @@ from pipelines_lib.config import DatasetConfig
 from pipelines_lib.errors import SourceError, shown
 from pipelines_lib.lake import Lake, MergeCounts, declare_dataset
 from pipelines_lib.series.calendar import Calendar, make_calendar
-from pipelines_lib.series.quality import CheckedRows, check_rows
+from pipelines_lib.series.quality import check_rows
 from pipelines_lib.sources import Source
 from pipelines_lib.tables import INGESTS, LABELS, QUARANTINE, observations_table
 
@@ -100,7 +100,7 @@ def _ingest_batch(
     if fetched.labels is not None:
         lake.merge_rows(dataset.name, LABELS, fetched.labels.assign(ingest_id=ingest_id))
     if counts.written or refused.written:
-        log = _ingest_log(lake, dataset, checked, fetched.rows, ingest_id)
+        log = _ingest_log(lake, dataset, fetched.rows, ingest_id)
         log = log.assign(ingest_id=ingest_id, at=at, source=source.describe())
         lake.merge_rows(dataset.name, INGESTS, log)
     newest = checked.good["time"].max()
@@ -116,13 +116,13 @@ def _ingest_batch(
 
 
 def _ingest_log(
-    lake: Lake, dataset: DatasetConfig, checked: CheckedRows, raw: pd.DataFrame, ingest_id: str
+    lake: Lake, dataset: DatasetConfig, raw: pd.DataFrame, ingest_id: str
 ) -> pd.DataFrame:
     """Return a row for each series of which this ingest stored or quarantined something."""
-    stored = lake.count_rows(
-        dataset.name, observations_table(dataset.columns), equal={"ingest_id": ingest_id}
-    )
-    refused = lake.count_rows(dataset.name, QUARANTINE, equal={"ingest_id": ingest_id})
+    table, mine = observations_table(dataset.columns), {"ingest_id": ingest_id}
+    stored = lake.count_rows(dataset.name, table, equal=mine)
+    repaired = lake.count_rows(dataset.name, table, equal=mine, having="repair")
+    refused = lake.count_rows(dataset.name, QUARANTINE, equal=mine)
     here = raw["series_id"].unique()
     times = raw.groupby("series_id")["time"]
     log = pd.DataFrame(
@@ -131,7 +131,7 @@ def _ingest_log(
             "last_time": times.max(),
             "fetched": raw.groupby("series_id").size(),
             "stored": stored,
-            "repaired": checked.good.groupby("series_id")["repair"].count(),
+            "repaired": repaired,
             "quarantined": refused,
         },
         index=pd.Index(sorted(here), name="series_id"),

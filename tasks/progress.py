@@ -36,7 +36,7 @@ def epoch_progress(what: str, max_epochs: int) -> Iterator[Callable[["EpochRepor
             bar.update(shown, completed=epoch.epoch, description=f"{what}, {line}")
             if epoch.epoch == 1 or epoch.epoch % max(1, max_epochs // 5) == 0:
                 logger.info("%s, %s, %.1f s", what, line, epoch.seconds)
-            update_progress_artifact(artifact, progress=100 * epoch.epoch / max_epochs)
+                update_progress_artifact(artifact, progress=100 * epoch.epoch / max_epochs)
 
         yield report
     update_progress_artifact(artifact, progress=100.0)

@@ -63,7 +63,8 @@ def write_report(
         | (detection.left_out if detection else {}),
         seconds=stages,
     )
-    path = context.settings.reports_dir / dataset / f"{night.newest.replace(' ', 'T')}.html"
+    file_name = night.newest.replace(" ", "T").replace(":", "") + ".html"
+    path = context.settings.reports_dir / dataset / file_name
     with context.tracker.run(dataset, "nightly", name=f"{dataset} {night.newest}") as run:
         sections = [
             *draw_night(

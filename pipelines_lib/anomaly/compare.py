@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.metrics import average_precision_score
 
 from pipelines_lib.anomaly.detector import Detector
+from pipelines_lib.anomaly.evaluation import average_precision
 from pipelines_lib.anomaly.fit import MODEL, FittedDetector, evaluate_detector
 from pipelines_lib.comparison import Comparison
 from pipelines_lib.series.panel import Panel
@@ -50,4 +50,4 @@ def compare_detectors(
 
 
 def _missed(held_out: pd.DataFrame, method: str) -> float:
-    return 1 - float(average_precision_score(held_out["anomalous"], held_out[method]))
+    return 1 - average_precision(held_out["anomalous"].to_numpy(), held_out[method].to_numpy())

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import average_precision_score
 
+from pipelines_lib.comparison import skill_pct
+
 
 @dataclass(frozen=True)
 class DetectorEvaluation:
@@ -25,6 +27,11 @@ class DetectorEvaluation:
         return self.metrics["skill_pct"]
 
 
+def average_precision(anomalous: np.ndarray, scores: np.ndarray) -> float:
+    """Return the average precision of scores, 0 where no step is anomalous."""
+    return float(average_precision_score(anomalous, scores)) if anomalous.any() else 0.0
+
+
 def evaluate_scores(scores: dict[str, np.ndarray], anomalous: np.ndarray) -> dict[str, float]:
     """Return the average precision of every method, and the skill against the baselines.
 
@@ -33,15 +40,11 @@ def evaluate_scores(scores: dict[str, np.ndarray], anomalous: np.ndarray) -> dic
         anomalous: The truth, one flag a step.
     """
     model, *baselines = scores
-    precision = {
-        name: float(average_precision_score(anomalous, values)) if anomalous.any() else 0.0
-        for name, values in scores.items()
-    }
+    precision = {name: average_precision(anomalous, values) for name, values in scores.items()}
     metrics = {"average_precision": precision[model]}
     for name in baselines:
         metrics[f"{name}_average_precision"] = precision[name]
-        missed = max(1 - precision[name], 1e-9)
-        skill = 100 * (1 - (1 - precision[model]) / missed)
+        skill = skill_pct(1 - precision[model], 1 - precision[name])
         metrics["skill_pct" if name == "pca" else f"skill_vs_{name}_pct"] = skill
     metrics["anomalous_steps"] = float(anomalous.sum())
     metrics["test_steps"] = float(len(anomalous))

@@ -15,7 +15,8 @@ def inject_spikes(panel: Panel, *, column: str, since: int, seed: int) -> tuple[
     """Add one-step spikes to a column of a sample of series.
 
     A spike is 5 standard deviations of the column's one-step change before `since`, up or down,
-    at about 1 % of the later steps. Of bars, the whole bar moves by the same factor.
+    at about 1 % of the later steps. Where a bar's price spikes, the whole bar moves by the same
+    factor.
 
     Args:
         panel: The series; it is not changed.
@@ -33,7 +34,7 @@ def inject_spikes(panel: Panel, *, column: str, since: int, seed: int) -> tuple[
     values = sample.values.copy()
     level = sample.column(column)
     change = level - previous_values(sample, level)
-    bars = set(PRICES) <= set(sample.columns)
+    bars = column in PRICES and set(PRICES) <= set(sample.columns)
     moved = np.array([sample.columns.index(name) for name in (PRICES if bars else (column,))])
     anomalous = np.zeros(len(level), dtype=bool)
     for number in range(len(sample.series_ids)):

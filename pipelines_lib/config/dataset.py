@@ -10,6 +10,9 @@ from pipelines_lib.config.base import ColumnName, Config, DatasetName, SeriesId
 BAR_COLUMNS = ("open", "high", "low", "close", "volume")
 """Value columns of a dataset of bars, in storage order: prices, then shares traded."""
 
+RESERVED_COLUMNS = ("series_id", "time", "year", "repair", "ingest_id", "calendar")
+"""Names that a value column cannot have: the lake's own columns, and the feature `calendar`."""
+
 
 class SourceConfig(Config):
     """Where the rows come from. Only the fields of the chosen kind are used."""
@@ -108,6 +111,9 @@ class DatasetConfig(Config):
             raise ValueError("kind=values needs value_columns: name the columns to keep")
         if len(set(self.value_columns)) < len(self.value_columns):
             raise ValueError("value_columns names a column twice")
+        reserved = sorted(set(self.value_columns) & set(RESERVED_COLUMNS))
+        if reserved:
+            raise ValueError(f"value_columns has {', '.join(reserved)}: reserved, rename it")
         if self.target not in self.columns:
             raise ValueError(f"target {self.target!r} is none of {', '.join(self.columns)}")
         if self.start and self.end and self.start > self.end:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from pipelines_lib.comparison import skill_pct
 from pipelines_lib.series.features import previous_values
 from pipelines_lib.series.panel import Panel
 
@@ -80,7 +81,7 @@ def evaluate_forecasts(
         metrics[f"{prefix}rmse"] = float(np.sqrt(((made - actual) ** 2).mean()))
         metrics[f"{prefix}mase"] = float(np.nanmean(losses[name]))
     for name in baselines:
-        skill = 100 * (1 - metrics["mase"] / metrics[f"{name}_mase"])
+        skill = skill_pct(metrics["mase"], metrics[f"{name}_mase"])
         metrics["skill_pct" if name == "last_value" else f"skill_vs_{name}_pct"] = skill
     size = np.abs(value) + np.abs(actual)
     metrics["smape_pct"] = float(200 * np.mean(error[MODEL] / np.where(size == 0, 1, size)))

@@ -1,5 +1,6 @@
 """Fit a forecaster: split, scale on the past, train, calibrate its interval, judge it."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -184,8 +185,8 @@ def _fit_interval(
 ) -> np.ndarray:
     """Fit the interval's half width per step (H,) by split conformal prediction.
 
-    The quantile of the absolute residuals, in units of the series' target scale, at the level
-    corrected for a finite sample: ceil((n + 1) level) / n (Lei et al. 2018).
+    Of the n absolute residuals, in units of the series' target scale, the one of rank
+    ceil((n + 1) level), smallest first (Lei et al. 2018).
     """
     config = forecaster.config
     if len(origins) == 0:
@@ -198,9 +199,8 @@ def _fit_interval(
         value, actual = np.log(value), np.log(actual)
     scale = prepared.target_scaler.scale[prepared.panel.row_series[origins]]
     residual = np.abs(actual - value) / scale
-    n = len(residual)
-    level = min(1.0, np.ceil((n + 1) * config.interval) / n)
-    return np.quantile(residual, level, axis=0, method="higher")
+    rank = min(len(residual), math.ceil((len(residual) + 1) * config.interval))
+    return np.sort(residual, axis=0)[rank - 1]
 
 
 def _find_season(panel: Panel, target: np.ndarray, in_training: np.ndarray) -> int:

@@ -93,7 +93,7 @@ class Lake:
         same_row = [f"s.{name} = t.{name}" for name in table.key]
         if table.by_year:
             years = ", ".join(str(year) for year in sorted(set(source["year"].to_pylist())))
-            same_row += ["s.year = t.year", f"t.year IN ({years})"]
+            same_row += ["s.year = t.year", f"t.year IN ({years or 'NULL'})"]
         differs = " OR ".join(f"(s.{name} IS DISTINCT FROM t.{name})" for name in table.facts)
         for attempt in range(1, COMMIT_ATTEMPTS + 1):
             try:
@@ -164,7 +164,8 @@ class Lake:
             where.append(f"series_id IN ({wanted})")
         for bound, sign in ((start, ">="), (end, "<=")):
             if bound is not None:
-                where.append(f"time {sign} {_time_literal(bound)}")
+                bound = _as_utc(bound)
+                where.append(f"time {sign} TIMESTAMP '{bound.isoformat()}'")
                 if table.by_year:
                     where.append(f"year {sign} {bound.year}")
         where += [f"{name} = {_literal(value)}" for name, value in (equal or {}).items()]
@@ -172,7 +173,7 @@ class Lake:
         if where:
             query += " WHERE " + " AND ".join(where)
         query += " ORDER BY " + ", ".join(_quoted(name) for name in table.key)
-        found = pa.table(QueryBuilder().register("rows", stored).execute(query).read_all())
+        found = _run_query(query, stored)
         schema = pa.schema([table.schema.field(name) for name in names])
         return _to_pandas(found.cast(schema))
 
@@ -182,10 +183,15 @@ class Lake:
         table: Table,
         *,
         by: str = "series_id",
+        having: str | None = None,
         equal: dict[str, str] | None = None,
     ) -> pd.Series:
-        """Count rows by the values of a text column, null left out; an empty table has none."""
-        return self._by(dataset, table, by, "count(*)", equal).astype("int64")
+        """Count rows by the values of a text column, null left out; an empty table has none.
+
+        `having` names a column: only rows where it is not null count.
+        """
+        counted = "count(*)" if having is None else f"count({_quoted(having)})"
+        return self._by(dataset, table, by, counted, equal).astype("int64")
 
     def last_times(
         self, dataset: str, table: Table, *, column: str = "time", equal: dict[str, str]
@@ -205,7 +211,7 @@ class Lake:
             f"SELECT {_quoted(by)} AS name, {value} AS value FROM rows "
             f"WHERE {' AND '.join(where)} GROUP BY 1 ORDER BY 1"
         )
-        found = pa.table(QueryBuilder().register("rows", stored).execute(query).read_all())
+        found = _run_query(query, stored)
         frame = found.set_column(0, "name", found["name"].cast(pa.string())).to_pandas()
         return frame.set_index("name")["value"].rename_axis(by)
 
@@ -298,16 +304,14 @@ class Lake:
                 name=table.name,
                 description=f"{table.meaning}; {SCHEMA_MARK}={SCHEMA_VERSION}",
             )
-        except OSError as error:
+        except (OSError, DeltaError) as error:
+            stored = self._open(dataset, table, None)
+            if stored is not None:  # another writer created it in between
+                return stored
             raise LakeError(
                 f"cannot create {self._location(dataset, table)}: {error}; "
                 "set TIDEWATCH_LAKE_URI to a place that can be written"
             ) from error
-        except DeltaError:  # another writer created it in between
-            stored = self._open(dataset, table, None)
-            if stored is None:
-                raise
-            return stored
 
 
 def _to_arrow(rows: pd.DataFrame, table: Table) -> pa.Table:
@@ -318,15 +322,26 @@ def _to_arrow(rows: pd.DataFrame, table: Table) -> pa.Table:
     if repeated.any():
         key = rows.loc[repeated, list(table.key)].iloc[0].to_dict()
         raise LakeError(f"rows for {table.name} hold the key {key} more than once")
+    declared = rows[table.schema.names]
+    zoned = declared.select_dtypes("datetimetz").columns
+    declared = declared.assign(**{name: declared[name].dt.tz_convert(None) for name in zoned})
     try:
-        arrow = pa.Table.from_pandas(
-            rows[table.schema.names], schema=table.schema, preserve_index=False
-        )
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        arrow = pa.Table.from_pandas(declared, schema=table.schema, preserve_index=False)
+    except (ValueError, pa.ArrowTypeError) as error:  # ValueError: a null in the key, too
         raise LakeError(f"rows for {table.name} do not fit its schema: {error}") from error
     if table.by_year:
         arrow = arrow.append_column("year", pc.year(arrow["time"]).cast(pa.int32()))
     return arrow.sort_by([(name, "ascending") for name in table.key])
+
+
+def _run_query(query: str, stored: DeltaTable) -> pa.Table:
+    try:
+        return pa.table(QueryBuilder().register("rows", stored).execute(query).read_all())
+    except Exception as error:  # the engine raises no type of its own
+        raise LakeError(
+            f"cannot read version {stored.version()} of {stored.table_uri}: {error}; if its files "
+            "went at maintenance, read a newer version"
+        ) from error
 
 
 def _to_pandas(found: pa.Table) -> pd.DataFrame:
@@ -341,7 +356,6 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _time_literal(time: datetime) -> str:
+def _as_utc(time: datetime) -> pd.Timestamp:
     stamp = pd.Timestamp(time)
-    stamp = stamp.tz_localize("UTC") if stamp.tz is None else stamp.tz_convert("UTC")
-    return f"TIMESTAMP '{stamp.isoformat()}'"
+    return stamp.tz_localize("UTC") if stamp.tz is None else stamp.tz_convert("UTC")

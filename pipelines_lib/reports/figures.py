@@ -106,8 +106,7 @@ def draw_scores(
             axes.axvspan(event["start"] - half, event["end"] + half, color=ALARM, alpha=0.25, lw=0)
         _tidy(axes)
     _date_axis(bottom)
-    bottom.legend(frameon=False, fontsize=8, ncols=2, loc="upper left")
-    return figure
+    return _finished(figure)
 
 
 def as_data_uri(figure: Figure) -> str:
@@ -133,6 +132,7 @@ def _tidy(axes: Axes) -> None:
     axes.grid(axis="y", color="#e4e7eb", lw=0.6)
     axes.tick_params(labelsize=8, colors=INK)
     axes.margins(x=0.01)
+    axes.set_axisbelow(True)
 
 
 def _date_axis(axes: Axes) -> None:
@@ -142,7 +142,8 @@ def _date_axis(axes: Axes) -> None:
 
 
 def _finished(figure: Figure) -> Figure:
-    handles = figure.axes[0].get_legend_handles_labels()[0]
-    if handles:
-        figure.axes[0].legend(frameon=False, fontsize=8, ncols=min(4, len(handles)))
+    handles, labels = figure.axes[-1].get_legend_handles_labels()
+    figure.legend(
+        handles, labels, loc="outside upper right", frameon=False, fontsize=8, ncols=len(handles)
+    )
     return figure

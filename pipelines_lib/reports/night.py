@@ -116,10 +116,8 @@ def draw_night(
 ) -> list[Section]:
     """Draw the forecasts that move most and the newest events."""
     forecasts, events = frames.forecasts, frames.events
-    moved = forecasts.assign(size=(forecasts["value"] / forecasts["last_value"] - 1).abs())
-    strongest = moved.sort_values("size", ascending=False)["series_id"].unique()[:PICTURES]
     forecast_pictures = []
-    for name in strongest:
+    for name in _by_expected_move(forecasts)[:PICTURES]:
         history = _history(lake, dataset, name).tail(HISTORY_STEPS)
         rows = forecasts[forecasts["series_id"] == name]
         figure = draw_next_steps(history, rows, series_id=name, unit=dataset.unit)
@@ -139,7 +137,7 @@ def draw_night(
             series_id=name,
             unit=dataset.unit,
         )
-        caption = f"{name}: {len(shown)} events among the last {len(scores)} scored steps"
+        caption = f"{name}: the last {len(scores)} scored steps, events shaded"
         event_pictures.append(Picture(as_data_uri(figure), caption))
     return [
         Section("The forecasts that move most", forecast_pictures),
@@ -188,14 +186,25 @@ def _history(lake: Lake, dataset: DatasetConfig, series_id: str) -> pd.DataFrame
     ).rename(columns={dataset.target: "value"})
 
 
+def _by_expected_move(forecasts: pd.DataFrame) -> list[str]:
+    """Return the series by the largest change forecast, in shares of the last value."""
+    base = forecasts["last_value"].abs().replace(0, np.nan)
+    moved = ((forecasts["value"] - forecasts["last_value"]).abs() / base).fillna(0)
+    largest = moved.groupby(forecasts["series_id"]).max()
+    return list(largest.sort_values(ascending=False, kind="stable").index)
+
+
 def _counts(lake: Lake, dataset: DatasetConfig, table: Table, by: str) -> dict[str, int]:
     counts = lake.count_rows(dataset.name, table, by=by).sort_values(ascending=False)
     return {str(name): int(count) for name, count in counts.items()}
 
 
 def _forecast_lines(forecasts: pd.DataFrame, dataset: DatasetConfig) -> list[ForecastLine]:
+    ids = forecasts["series_id"].unique()
+    if len(ids) > LINES:
+        ids = _by_expected_move(forecasts)[:LINES]
     lines = []
-    for name in forecasts["series_id"].unique()[:LINES]:
+    for name in ids:
         rows = forecasts[forecasts["series_id"] == name]
         lines.append(
             ForecastLine(

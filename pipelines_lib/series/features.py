@@ -17,8 +17,7 @@ def feature_names(features: list[str], panel: Panel) -> list[str]:
     Raises:
         ConfigError: A feature is neither a value column nor a derived one that it allows.
     """
-    derived = [*RETURNS, "volume_change", "volatility"] if "close" in panel.columns else []
-    known = [*panel.columns, *derived, CALENDAR]
+    known = [*panel.columns, *_derived(panel), CALENDAR]
     for name in features:
         if name not in known:
             raise ConfigError(f"feature {name!r} is none of {', '.join(known)}: correct features")
@@ -39,15 +38,23 @@ def make_features(panel: Panel, features: list[str]) -> np.ndarray:
     names = feature_names(features, panel)
     made = _calendar_features(panel) if CALENDAR in features else {}
     for name in names:
-        if name in RETURNS:
+        if name in panel.columns:
+            made[name] = panel.column(name)
+        elif name in RETURNS:
             made[name] = _log_return(panel, RETURNS[name])
         elif name == "volume_change":
             made[name] = _volume_change(panel)
         elif name == "volatility":
             made[name] = _volatility(panel)
-        elif name not in made:
-            made[name] = panel.column(name)
     return np.stack([made[name] for name in names], axis=1)
+
+
+def _derived(panel: Panel) -> list[str]:
+    """Return the derived columns whose value columns the panel has."""
+    have = set(panel.columns)
+    names = [name for name, price in RETURNS.items() if {price, "close"} <= have]
+    names += ["volume_change"] if "volume" in have else []
+    return names + (["volatility"] if "close" in have else [])
 
 
 def is_scaled(names: list[str]) -> np.ndarray:

@@ -107,6 +107,6 @@ def explain_unready(
         rows = known[panel.offsets[number] : panel.offsets[number + 1]][::-1]
         run = len(rows) if rows.all() else int(np.argmin(rows))
         reasons[panel.series_ids[number]] = (
-            f"{run} complete steps up to its last one, a window needs {reach}"
+            f"only its newest {run} steps have every feature, a window needs {reach}"
         )
     return reasons

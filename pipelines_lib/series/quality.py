@@ -4,9 +4,9 @@ The rules run in the order of RULES; a row is judged by the first rule it breaks
 stored with the rule's name, a quarantined one is kept as it came. Nothing is dropped.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -61,6 +61,7 @@ def check_rows(rows: pd.DataFrame, *, dataset: DatasetConfig, calendar: Calendar
     order = ["series_id", "time"]
     left = rows[columns].sort_values(order, kind="stable", ignore_index=True)
     left = left.astype({name: "float64" for name in dataset.columns})
+    came = left.copy()
     left["repair"] = pd.Series(np.nan, index=left.index, dtype=object)
     refused, counts = [], {}
     for rule in RULES:
@@ -71,23 +72,27 @@ def check_rows(rows: pd.DataFrame, *, dataset: DatasetConfig, calendar: Calendar
             continue
         counts[rule.name] = int(broken.sum())
         if rule.repair is None:
-            refused.append(_quarantine(left[broken], columns, rule))
-            left = left[~broken].reset_index(drop=True)
+            refused.append(_quarantine(came.loc[left.index[broken]], columns, rule))
+            left = left[~broken]
         else:
             mended = rule.repair(left.loc[broken])
             left.loc[broken, mended.columns] = mended
             left.loc[broken, "repair"] = rule.name
-    empty = _quarantine(left.iloc[:0], columns, RULES[0])
-    return CheckedRows(left, pd.concat(refused, ignore_index=True) if refused else empty, counts)
+    empty = _quarantine(came.iloc[:0], columns, RULES[0])
+    quarantined = pd.concat(refused, ignore_index=True) if refused else empty
+    return CheckedRows(left.reset_index(drop=True), quarantined, counts)
 
 
 def _quarantine(rows: pd.DataFrame, columns: list[str], rule: Rule) -> pd.DataFrame:
-    as_json = [
-        pd.Series(record).to_json(date_format="iso", double_precision=15)
-        for record in rows[columns[1:]].to_dict("records")
-    ]
+    as_json = [_as_json(record) for record in rows[columns[1:]].to_dict("records")]
     refused = rows[["series_id", "time"]].assign(rule=rule.name, reason=rule.reason, row=as_json)
     return refused.drop_duplicates(["series_id", "rule", "row"])
+
+
+def _as_json(record: dict[Hashable, Any]) -> str:
+    """Write a row as JSON: a missing value is null, an infinite one, which JSON lacks, is text."""
+    told = {k: str(v) if isinstance(v, float) and np.isinf(v) else v for k, v in record.items()}
+    return pd.Series(told).to_json(date_format="iso", date_unit="us", double_precision=15)
 
 
 # --- the rules: rows in order of series and time, `repair` already among the columns -------------

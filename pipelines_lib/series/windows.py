@@ -50,7 +50,9 @@ def make_origins(
     origins = np.flatnonzero(fits)
     unknown_inputs = _strided_count(~inputs_known, sampling_rate)
     before = origins - lookback * sampling_rate
-    missing = unknown_inputs[origins] - np.where(before >= 0, unknown_inputs[before], 0)
+    missing = unknown_inputs[origins] - np.where(
+        before >= 0, unknown_inputs[np.maximum(before, 0)], 0
+    )
     if horizon:
         assert targets_known is not None
         unknown_targets = _strided_count(~targets_known, sampling_rate)

@@ -62,6 +62,7 @@ def load_checkpoint(
         with safe_open(path, framework="pt") as stored:
             progress = Progress(**json.loads(stored.metadata()["progress"]))
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+        _refuse_foreign(tensors, model)
     except (SafetensorError, KeyError, TypeError, ValueError):
         path.unlink()  # of another format: start again rather than guess
         return None
@@ -78,6 +79,16 @@ def load_checkpoint(
     if "rng.cuda" in tensors and torch.cuda.is_available():
         torch.cuda.set_rng_state(tensors["rng.cuda"])
     return progress, _part(tensors, "best.")
+
+
+def _refuse_foreign(tensors: dict[str, Tensor], model: nn.Module) -> None:
+    """Raise a ValueError if the tensors are not the state of a training of this network."""
+    expected = {name: value.shape for name, value in model.state_dict().items()}
+    for prefix in ("model.", "best."):
+        if {name: value.shape for name, value in _part(tensors, prefix).items()} != expected:
+            raise ValueError("a checkpoint of another network")
+    if not {"rng.shuffle", "rng.torch"} <= tensors.keys():
+        raise ValueError("a checkpoint without its random state")
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -1,0 +1,63 @@
+import pytest
+from pydantic import ValidationError
+
+from pipelines_lib.config import (
+    DetectorConfig,
+    ForecasterConfig,
+    SplitConfig,
+    TrainingConfig,
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "accepted", "refused"),
+    [
+        (SplitConfig, "validation_steps", 1, 0),
+        (SplitConfig, "calibration_steps", 1, 0),
+        (SplitConfig, "test_steps", 1, 0),
+        (SplitConfig, "gap_steps", 0, -1),
+        (TrainingConfig, "max_epochs", 10_000, 10_001),
+        (TrainingConfig, "max_epochs", 1, 0),
+        (TrainingConfig, "batch_size", 65_536, 65_537),
+        (TrainingConfig, "learning_rate", 1.0, 0.0),
+        (TrainingConfig, "clip_norm", 1e-9, 0.0),
+        (TrainingConfig, "patience", 1, 0),
+        (TrainingConfig, "plateau_factor", 0.99, 1.0),
+        (TrainingConfig, "windows_per_epoch", 1, 0),
+        (TrainingConfig, "loss", "huber", "rmse"),
+        (TrainingConfig, "seed", 0, -1),
+        (ForecasterConfig, "lookback", 2, 1),
+        (ForecasterConfig, "lookback", 10_000, 10_001),
+        (ForecasterConfig, "stride", 1, 0),
+        (ForecasterConfig, "sampling_rate", 1, 0),
+        (ForecasterConfig, "hidden", 4096, 4097),
+        (ForecasterConfig, "layers", 16, 17),
+        (ForecasterConfig, "dropout", 0.0, 1.0),
+        (ForecasterConfig, "horizon", 1, 0),
+        (ForecasterConfig, "interval", 0.5, 1.0),
+        (ForecasterConfig, "interval", 0.01, 0.0),
+        (ForecasterConfig, "season", 0, -1),
+        (ForecasterConfig, "features", ["close"], []),
+        (ForecasterConfig, "target_kind", "level", "difference"),
+        (ForecasterConfig, "scaler", "none", "log"),
+        (DetectorConfig, "k", 0.1, 0.0),
+        (DetectorConfig, "quantile", 0.51, 0.5),
+        (DetectorConfig, "quantile", 0.9999, 1.0),
+        (DetectorConfig, "max_gap", 0, -1),
+        (DetectorConfig, "mode", "causal", "both"),
+        (DetectorConfig, "threshold", "k_sigma", "fixed"),
+    ],
+)
+def test_config_holds_its_bounds(kind, field, accepted, refused):
+    assert getattr(kind(**{field: accepted}), field) == accepted
+    with pytest.raises(ValidationError, match=field):
+        kind(**{field: refused})
+
+
+def test_detector_config_refuses_the_calendar_as_a_feature():
+    with pytest.raises(ValidationError, match="the date itself cannot be anomalous"):
+        DetectorConfig(features=["close_return", "calendar"])
+
+
+def test_forecaster_config_takes_the_calendar_as_a_feature():
+    assert ForecasterConfig(features=["close", "calendar"]).features == ["close", "calendar"]

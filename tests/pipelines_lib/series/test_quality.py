@@ -1,0 +1,346 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines_lib.config import DatasetConfig
+from pipelines_lib.series.calendar import Calendar
+from pipelines_lib.series.quality import RULES, check_rows, naive_times
+
+BARS = DatasetConfig(name="prices", calendar="fixed")
+VALUES = DatasetConfig(
+    name="sensors", kind="values", value_columns=["value"], target="value", calendar="fixed"
+)
+DAYS = Calendar("fixed", 1440)
+GOOD = (100.0, 110.0, 90.0, 105.0, 1000.0)
+
+
+def bars(*rows: tuple, series_id: str = "A") -> pd.DataFrame:
+    """Return raw bars: (time, open, high, low, close, volume) each."""
+    columns = ["time", "open", "high", "low", "close", "volume"]
+    frame = pd.DataFrame(list(rows), columns=columns).assign(series_id=series_id)
+    times = pd.to_datetime(frame["time"], utc=True, format="ISO8601", errors="coerce")
+    return frame.assign(time=times.astype("datetime64[us, UTC]"))
+
+
+def values(*rows: tuple) -> pd.DataFrame:
+    frame = pd.DataFrame(list(rows), columns=["series_id", "time", "value"])
+    times = pd.to_datetime(frame["time"], utc=True, format="ISO8601", errors="coerce")
+    return frame.assign(time=times.astype("datetime64[us, UTC]"))
+
+
+def check(frame: pd.DataFrame, dataset: DatasetConfig = BARS):
+    return check_rows(frame, dataset=dataset, calendar=DAYS)
+
+
+def prices(checked) -> list[list[float]]:
+    return checked.good[["open", "high", "low", "close", "volume"]].to_numpy().tolist()
+
+
+def test_check_rows_passes_good_bars_untouched(make_bars, krx_calendar):
+    frame = make_bars(["B", "A"], 40)
+    checked = check_rows(
+        frame.sample(frac=1, random_state=0), dataset=DatasetConfig(name="d"), calendar=krx_calendar
+    )
+    columns = ["series_id", "time", "open", "high", "low", "close", "volume"]
+    pd.testing.assert_frame_equal(
+        checked.good[columns], frame.sort_values(["series_id", "time"])[columns]
+    )
+    assert checked.good["repair"].isna().all()
+    assert checked.counts == {}
+    assert list(checked.quarantined) == ["series_id", "time", "rule", "reason", "row"]
+    assert len(checked.quarantined) == 0
+
+
+def test_check_rows_of_nothing_is_empty():
+    checked = check(bars())
+    assert len(checked.good) == len(checked.quarantined) == 0
+    assert checked.counts == {}
+    assert "repair" in checked.good
+
+
+def test_check_rows_repairs_a_halt_with_its_close():
+    checked = check(bars(("2024-01-02", *GOOD), ("2024-01-03", 0, 0, 0, 105, 0)))
+    assert prices(checked) == [[100, 110, 90, 105, 1000], [105, 105, 105, 105, 0]]
+    assert checked.good["repair"].fillna("").tolist() == ["", "halt"]
+    assert checked.counts == {"halt": 1}
+    assert len(checked.quarantined) == 0
+
+
+def test_check_rows_does_not_take_a_zero_price_with_volume_for_a_halt():
+    checked = check(bars(("2024-01-02", 0, 0, 0, 105, 7)))
+    assert checked.counts == {"not_positive": 1}
+    assert len(checked.good) == 0
+
+
+@pytest.mark.parametrize(
+    ("came", "stored"),
+    [
+        ((100.0, 105.0, 90.0, 106.0, 1.0), [100, 106, 90, 106, 1]),  # close above high by 0.94 %
+        ((89.5, 105.0, 90.0, 100.0, 1.0), [89.5, 105, 89.5, 100, 1]),  # open below low by 0.5 %
+        ((100.0, 99.8, 100.2, 100.0, 1.0), [100, 100.2, 99.8, 100, 1]),  # high below low
+    ],
+)
+def test_check_rows_widens_a_range_that_rounding_narrowed(came, stored):
+    checked = check(bars(("2024-01-02", *came)))
+    assert prices(checked) == [stored]
+    assert checked.good["repair"].tolist() == ["range_rounding"]
+    assert checked.counts == {"range_rounding": 1}
+
+
+@pytest.mark.parametrize(
+    "came",
+    [
+        (100.0, 105.0, 90.0, 106.2, 1.0),  # close above high by 1.13 %
+        (88.0, 105.0, 90.0, 100.0, 1.0),  # open below low by 2 %
+        (100.0, 90.0, 110.0, 100.0, 1.0),  # high and low swapped
+    ],
+)
+def test_check_rows_quarantines_a_price_outside_its_range(came):
+    checked = check(bars(("2024-01-02", *came)))
+    assert checked.counts == {"price_order": 1}
+    assert checked.quarantined["rule"].tolist() == ["price_order"]
+    assert len(checked.good) == 0
+
+
+@pytest.mark.parametrize(
+    "came",
+    [
+        (0.0, 110.0, 90.0, 105.0, 1.0),
+        (100.0, 110.0, -90.0, 105.0, 1.0),
+        (100.0, 110.0, 90.0, 105.0, -1.0),
+        (0.0, 0.0, 0.0, 0.0, 0.0),
+    ],
+)
+def test_check_rows_quarantines_what_is_not_positive(came):
+    checked = check(bars(("2024-01-02", *came)))
+    assert checked.counts == {"not_positive": 1}
+
+
+def test_check_rows_accepts_a_session_without_trades():
+    checked = check(bars(("2024-01-02", 100, 100, 100, 100, 0)))
+    assert checked.counts == {}
+    assert checked.good["repair"].isna().all()
+
+
+def flat(time: str, close: float) -> tuple:
+    return (time, close, close, close, close, 1.0)
+
+
+def test_check_rows_quarantines_only_the_row_that_jumps():
+    # A split 1:2 that the source did not adjust for: the level stays at the new one.
+    checked = check(
+        bars(
+            flat("2024-01-02", 100),
+            flat("2024-01-03", 101),
+            flat("2024-01-04", 50),
+            flat("2024-01-05", 51),
+        )
+    )
+    assert checked.counts == {"price_limit": 1}
+    assert checked.quarantined["time"].dt.day.tolist() == [4]
+    assert checked.good["close"].tolist() == [100, 101, 51]
+
+
+@pytest.mark.parametrize(("close", "refused"), [(130.9, 0), (131.1, 1), (69.1, 0), (68.9, 1)])
+def test_check_rows_price_limit_holds_both_ways(close, refused):
+    checked = check(bars(flat("2024-01-02", 100), flat("2024-01-03", close)))
+    assert checked.counts.get("price_limit", 0) == refused
+
+
+def test_check_rows_never_takes_the_first_row_of_a_series_for_a_jump():
+    frame = pd.concat(
+        [
+            bars(flat("2024-01-02", 100), flat("2024-01-03", 100), series_id="A"),
+            bars(flat("2024-01-02", 9000), flat("2024-01-03", 9000), series_id="B"),
+        ]
+    )
+    assert check(frame).counts == {}
+
+
+def test_check_rows_price_limit_of_zero_is_not_checked():
+    frame = bars(flat("2024-01-02", 100), flat("2024-01-03", 9000))
+    assert check(frame, BARS.model_copy(update={"price_limit": 0.0})).counts == {}
+
+
+def test_check_rows_keeps_the_last_of_duplicates():
+    checked = check(
+        values(("A", "2024-01-02", 1.0), ("A", "2024-01-02", 3.0), ("A", "2024-01-02", 2.0)), VALUES
+    )
+    assert checked.good["value"].tolist() == [2.0]
+    assert checked.counts == {"duplicate": 2}
+    told = [json.loads(text)["value"] for text in checked.quarantined["row"]]
+    assert told == [1.0, 3.0]
+
+
+def test_check_rows_does_not_take_another_series_for_a_duplicate():
+    checked = check(values(("A", "2024-01-02", 1.0), ("B", "2024-01-02", 1.0)), VALUES)
+    assert checked.counts == {}
+
+
+@pytest.mark.parametrize(("value", "told"), [(np.nan, None), (np.inf, "inf"), (-np.inf, "-inf")])
+def test_check_rows_quarantines_what_is_not_finite_as_it_came(value, told):
+    checked = check(values(("A", "2024-01-02", value)), VALUES)
+    assert checked.counts == {"not_finite": 1}
+    assert json.loads(checked.quarantined["row"][0]) == {
+        "time": "2024-01-02T00:00:00.000000Z",
+        "value": told,
+    }
+
+
+def test_check_rows_quarantines_a_bar_with_one_missing_price():
+    checked = check(bars(("2024-01-02", 100, 110, np.nan, 105, 1)))
+    assert checked.counts == {"not_finite": 1}
+
+
+def test_check_rows_quarantines_a_time_off_the_calendar():
+    checked = check(
+        values(("A", "2024-01-02T00:00:00.000123", 1.0), ("A", "2024-01-03", 2.0)), VALUES
+    )
+    assert checked.counts == {"off_calendar": 1}
+    assert checked.good["value"].tolist() == [2.0]
+    row = json.loads(checked.quarantined["row"][0])
+    assert row == {"time": "2024-01-02T00:00:00.000123Z", "value": 1.0}
+
+
+def test_check_rows_quarantines_a_holiday_of_the_exchange(krx_calendar):
+    frame = bars(("2024-01-01", *GOOD), ("2024-01-02", *GOOD))
+    checked = check_rows(frame, dataset=DatasetConfig(name="d"), calendar=krx_calendar)
+    assert checked.quarantined["rule"].tolist() == ["off_calendar"]
+    assert len(checked.good) == 1
+
+
+def test_check_rows_quarantines_a_time_that_cannot_be_read():
+    checked = check(values(("A", "soon", 1.0)), VALUES)
+    assert checked.counts == {"time_unreadable": 1}
+    assert checked.quarantined["time"].isna().all()
+    assert json.loads(checked.quarantined["row"][0]) == {"time": None, "value": 1.0}
+
+
+def test_check_rows_judges_a_row_by_the_first_rule_it_breaks():
+    checked = check(
+        bars(
+            ("soon", np.nan, 0, 0, 0, 0),  # unreadable, not finite
+            ("2024-01-02T01:00", np.nan, 0, 0, 0, 0),  # off the calendar, not finite
+            ("2024-01-03", np.nan, 0, 0, 0, 0),  # stands again, not finite
+            ("2024-01-03", *GOOD),
+            ("2024-01-04", np.nan, -1, 5, 0, 0),  # not finite, not positive
+            ("2024-01-05", -1, 1, 5, 3, 0),  # not positive, out of order
+            ("2024-01-06", 100, 100, 900, 900, 1),  # out of order, a jump
+        )
+    )
+    assert checked.counts == {
+        "time_unreadable": 1,
+        "off_calendar": 1,
+        "duplicate": 1,
+        "not_finite": 1,
+        "not_positive": 1,
+        "price_order": 1,
+    }
+    assert prices(checked) == [list(GOOD)]
+
+
+def test_check_rows_quarantines_a_repaired_row_that_jumps_as_it_came():
+    checked = check(bars(flat("2024-01-02", 100), ("2024-01-03", 0, 0, 0, 900, 0)))
+    assert checked.counts == {"halt": 1, "price_limit": 1}
+    assert json.loads(checked.quarantined["row"][0]) == {
+        "time": "2024-01-03T00:00:00.000000Z",
+        "open": 0,
+        "high": 0,
+        "low": 0,
+        "close": 900,
+        "volume": 0,
+    }
+
+
+def test_check_rows_compares_a_jump_with_the_last_good_row():
+    checked = check(
+        bars(flat("2024-01-02", 100), ("2024-01-03", -5, -5, -5, -5, 1), flat("2024-01-04", 120))
+    )
+    assert checked.counts == {"not_positive": 1}
+    assert checked.good["close"].tolist() == [100, 120]
+
+
+def test_rules_stand_in_the_order_in_which_they_are_judged():
+    assert [(rule.name, rule.action) for rule in RULES] == [
+        ("time_unreadable", "quarantined"),
+        ("off_calendar", "quarantined"),
+        ("duplicate", "quarantined"),
+        ("not_finite", "quarantined"),
+        ("halt", "repaired"),
+        ("not_positive", "quarantined"),
+        ("range_rounding", "repaired"),
+        ("price_order", "quarantined"),
+        ("price_limit", "quarantined"),
+    ]
+
+
+def test_check_rows_of_values_skips_the_rules_of_bars():
+    dataset = VALUES.model_copy(
+        update={"value_columns": ["open", "high", "low", "close", "volume"], "target": "close"}
+    )
+    frame = bars(
+        ("2024-01-02", 0, 0, 0, 105, 0), ("2024-01-03", -1, -2, 7, 9999, -1), ("2024-01-04", *GOOD)
+    )
+    checked = check(frame, dataset)
+    assert checked.counts == {}
+    assert prices(checked)[:2] == [[0, 0, 0, 105, 0], [-1, -2, 7, 9999, -1]]
+
+
+def test_check_rows_quarantines_a_repeated_bad_row_once():
+    checked = check(values(("A", "soon", 1.0), ("A", "soon", 1.0)), VALUES)
+    assert checked.counts == {"time_unreadable": 2}
+    assert len(checked.quarantined) == 1
+
+
+def test_check_rows_leaves_its_input_as_it_was():
+    frame = bars(("2024-01-02", 0, 0, 0, 105, 0), ("2024-01-02", *GOOD), ("soon", *GOOD))
+    before = frame.copy(deep=True)
+    check(frame)
+    pd.testing.assert_frame_equal(frame, before)
+
+
+NUMBER = st.sampled_from([0.0, 1.0, 90.0, 100.0, 100.5, 110.0, -1.0, np.nan, np.inf])
+TIME = st.sampled_from(["soon", "2024-01-02", "2024-01-03", "2024-01-04", "2024-01-03T07:00"])
+BAR = st.tuples(TIME, NUMBER, NUMBER, NUMBER, NUMBER, NUMBER)
+
+
+@settings(max_examples=60, deadline=None)
+@given(first=st.lists(BAR, max_size=8), second=st.lists(BAR, max_size=8))
+def test_check_rows_loses_nothing(first, second):
+    frame = pd.concat([bars(*first, series_id="A"), bars(*second, series_id="B")])
+    checked = check(frame)
+
+    repaired = {rule.name for rule in RULES if rule.repair}
+    refused = {name: n for name, n in checked.counts.items() if name not in repaired}
+    assert len(frame) == len(checked.good) + sum(refused.values())
+    assert set(checked.quarantined["rule"]) == set(refused)
+    stored = checked.quarantined["rule"].value_counts().to_dict()
+    assert all(stored[name] <= n for name, n in refused.items())  # the same row is kept once
+    assert not checked.quarantined.duplicated(["series_id", "rule", "row"]).any()
+    mended = checked.good["repair"].value_counts().to_dict()
+    # A row can be mended and then be refused all the same, never the other way round.
+    assert all(mended[name] <= checked.counts[name] for name in mended)
+
+
+@settings(max_examples=40, deadline=None)
+@given(rows=st.lists(BAR, max_size=10))
+def test_check_rows_makes_rows_that_every_rule_passes(rows):
+    good = check(bars(*rows)).good
+    assert not good.duplicated(["series_id", "time"]).any()
+    assert good["time"].is_monotonic_increasing
+    assert np.isfinite(good[["open", "high", "low", "close", "volume"]].to_numpy()).all()
+    again = check(good)
+    assert set(again.counts) <= {"price_limit"}  # a refused jump leaves its neighbours to compare
+    if not again.counts:
+        pd.testing.assert_frame_equal(
+            again.good.drop(columns="repair"), good.drop(columns="repair")
+        )
+
+
+def test_naive_times_are_utc():
+    times = pd.Series(pd.to_datetime(["2024-01-02T09:00+09:00"])).dt.tz_convert("Asia/Seoul")
+    assert naive_times(times).tolist() == [np.datetime64("2024-01-02T00:00", "us").item()]

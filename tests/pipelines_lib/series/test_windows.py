@@ -1,0 +1,141 @@
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines_lib.series.windows import horizon_rows, lookback_rows, make_origins
+
+
+def flags(text: str) -> np.ndarray:
+    """Return known rows from text: `x` known, `.` unknown."""
+    return np.array([letter == "x" for letter in text])
+
+
+def origins(text: str, *, targets: str | None = None, offsets=None, **options) -> list[int]:
+    return make_origins(
+        flags(text),
+        offsets=np.array(offsets or [0, len(text)]),
+        targets_known=None if targets is None else flags(targets),
+        **options,
+    ).tolist()
+
+
+def test_lookback_rows_end_at_the_origin():
+    assert lookback_rows(3).tolist() == [-2, -1, 0]
+    assert lookback_rows(3, 2).tolist() == [-4, -2, 0]
+
+
+def test_horizon_rows_begin_after_the_origin():
+    assert horizon_rows(3).tolist() == [1, 2, 3]
+    assert horizon_rows(2, 3).tolist() == [3, 6]
+    assert horizon_rows(0).tolist() == []
+
+
+def test_make_origins_of_a_whole_series():
+    assert origins("xxxxxx", lookback=3) == [2, 3, 4, 5]
+    assert origins("xxxxxx", targets="xxxxxx", lookback=3, horizon=2) == [2, 3]
+
+
+def test_make_origins_needs_lookback_plus_horizon_rows():
+    assert origins("xxxxx", targets="xxxxx", lookback=3, horizon=2) == [2]
+    assert origins("xxxx", targets="xxxx", lookback=3, horizon=2) == []
+
+
+def test_make_origins_leaves_out_windows_with_a_gap_in_the_lookback():
+    assert origins("xxx.xxxx", lookback=3) == [2, 6, 7]
+
+
+def test_make_origins_leaves_out_windows_with_a_gap_in_the_horizon():
+    # Origin 1 wants targets 2, 3; 2 wants 3, 4; 3 wants 4, 5; 4 wants 5, 6.
+    found = origins("xxxxxxx", targets="xxx.xxx", lookback=2, horizon=2)
+    assert found == [3, 4]
+
+
+def test_make_origins_does_not_need_targets_in_the_lookback_nor_inputs_in_the_horizon():
+    assert origins("xxx..", targets="...xx", lookback=3, horizon=2) == [2]
+
+
+def test_make_origins_keeps_every_stride_th_from_the_first_possible():
+    assert origins("xxxxxxxxx", lookback=3, stride=3) == [2, 5, 8]
+    # The stride counts rows, not windows: a gap does not shift it.
+    assert origins("x.xxxxxxx", lookback=3, stride=3) == [5, 8]
+
+
+def test_make_origins_keeps_windows_within_their_series():
+    # Rows 0-3 and 4-8.
+    found = origins("xxxxxxxxx", targets="xxxxxxxxx", offsets=[0, 4, 9], lookback=2, horizon=1)
+    assert found == [1, 2, 5, 6, 7]
+
+
+def test_make_origins_strides_in_every_series_anew():
+    assert origins("xxxxxxxxx", offsets=[0, 4, 9], lookback=2, stride=2) == [1, 3, 5, 7]
+
+
+def test_make_origins_takes_every_nth_row_at_a_sampling_rate():
+    # Lookback 3 at rate 2 reaches 4 rows back, horizon 2 reaches 4 rows ahead.
+    whole = "x" * 10
+    found = origins(whole, targets=whole, lookback=3, horizon=2, sampling_rate=2)
+    assert found == [4, 5]
+
+
+def test_make_origins_at_a_sampling_rate_does_not_mind_a_gap_between_its_rows():
+    # Origin 4 sees rows 0 2 4; origin 5 rows 1 3 5.
+    assert origins("xxx.xx", lookback=3, sampling_rate=2) == [4]
+    assert origins("xxxx.x", lookback=3, sampling_rate=2) == [5]
+
+
+def test_make_origins_of_a_series_shorter_than_the_window_is_empty():
+    assert origins("xx", offsets=[0, 1, 2], lookback=2) == []
+
+
+def test_make_origins_of_one_step_at_a_sampling_rate_longer_than_the_series():
+    assert origins("x.x", lookback=1, sampling_rate=5) == [0, 2]
+
+
+def brute_force(inputs, targets, offsets, lookback, horizon, stride, rate) -> list[int]:
+    found = []
+    for begin, end in itertools.pairwise(offsets):
+        first = begin + (lookback - 1) * rate
+        for origin in range(first, end, stride):
+            back = [origin - step * rate for step in range(lookback)]
+            ahead = [origin + step * rate for step in range(1, horizon + 1)]
+            inside = all(row < end for row in ahead)
+            if inside and all(inputs[r] for r in back) and all(targets[r] for r in ahead):
+                found.append(origin)
+    return found
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    lengths=st.lists(st.integers(1, 12), min_size=1, max_size=3),
+    lookback=st.integers(1, 4),
+    horizon=st.integers(0, 3),
+    stride=st.integers(1, 3),
+    rate=st.integers(1, 4),
+    data=st.data(),
+)
+def test_make_origins_agrees_with_looking_at_every_row(
+    lengths, lookback, horizon, stride, rate, data
+):
+    n = sum(lengths)
+    known = st.lists(st.booleans() | st.just(True), min_size=n, max_size=n)
+    inputs, targets = data.draw(known), data.draw(known)
+    offsets = [0, *np.cumsum(lengths).tolist()]
+    found = make_origins(
+        np.array(inputs),
+        offsets=np.array(offsets),
+        lookback=lookback,
+        sampling_rate=rate,
+        targets_known=np.array(targets),
+        horizon=horizon,
+        stride=stride,
+    )
+    expected = brute_force(inputs, targets, offsets, lookback, horizon, stride, rate)
+    assert found.tolist() == expected
+
+
+def test_make_origins_needs_targets_for_a_horizon():
+    with pytest.raises(AssertionError):
+        origins("xxxx", lookback=2, horizon=1)
