@@ -132,7 +132,7 @@ def page(
 
 
 def _run(name: str, overrides: list[str]) -> None:
-    from deployments.environment import hide_expected_traces, load_settings, prepare_environment
+    from deployments.environment import load_settings, prepare_environment, quieten_logs
     from deployments.jobs import find_job
 
     prepare_environment(load_settings())
@@ -141,8 +141,8 @@ def _run(name: str, overrides: list[str]) -> None:
 
     from deployments.jobs import resolve_parameters, run_job
 
-    resolve_parameters(job, overrides)
-    hide_expected_traces()
+    resolve_parameters(job, overrides)  # a mistake is refused before a server is started
+    quieten_logs()
     result = run_job(job, overrides)
     from deployments.summary import print_night
     from pipelines_lib.reports.summary import NightSummary

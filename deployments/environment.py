@@ -61,10 +61,17 @@ def prepare_environment(settings: Settings) -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
-def hide_expected_traces() -> None:
-    """Show an error that a user can act on as its sentence, without a stack trace."""
+def quieten_logs() -> None:
+    """Log what a reader needs.
+
+    That is: no stack trace of an error that a user can act on, and nothing of the temporary server
+    that Prefect starts where none is set.
+    """
     for name in ("prefect.task_runs", "prefect.flow_runs"):
         logging.getLogger(name).addFilter(_without_trace)
+    logging.getLogger("prefect").addFilter(
+        lambda record: "temporary server on" not in record.getMessage()
+    )
 
 
 def _without_trace(record: logging.LogRecord) -> bool:

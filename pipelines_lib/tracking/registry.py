@@ -11,7 +11,9 @@ import mlflow
 import pandas as pd
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
-from mlflow.models import infer_signature
+from mlflow.models import ModelSignature, infer_signature
+from mlflow.types import ColSpec, DataType, Schema
+from mlflow.types.schema import AnyType
 
 import pipelines_lib
 from pipelines_lib.tracking.promotion import Decision
@@ -87,7 +89,8 @@ def register_bundle(
     """
     with warnings.catch_warnings():  # a step is never missing, whatever MLflow fears of integers
         warnings.filterwarnings("ignore", "Hint: Inferred schema", UserWarning)
-        signature = infer_signature(example, predict(example))
+        answer = infer_signature(example, predict(example)).outputs
+    signature = ModelSignature(_raw_schema(list(example.columns)), answer)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "bundle"
         bundle.save_bundle(place)
@@ -179,6 +182,13 @@ def list_models(tracker: Tracker) -> list[Registered]:
             for found in sorted(versions, key=lambda v: -int(v.version))
         ]
     return listed
+
+
+def _raw_schema(columns: list[str]) -> Schema:
+    """Return the schema of raw rows: MLflow would refuse whole numbers, text and zoned times."""
+    return Schema(
+        [ColSpec(DataType.string if name == "series_id" else AnyType(), name) for name in columns]
+    )
 
 
 def _drop_alias(client: MlflowClient, name: str, alias: str) -> None:

@@ -12,9 +12,7 @@ def test_serve_shows_scheduled_runs_and_runs_on_demand(tmp_path, start, free_por
     home = tmp_path / "home"
     page = f"http://127.0.0.1:{free_port}"
     environment = clean_environment(home, PREFECT_API_URL=f"{page}/api")
-    start(
-        [BIN / "tidewatch", "page", "prefect", "--port", str(free_port)], clean_environment(home)
-    )
+    start([BIN / "tidewatch", "page", "prefect", "--port", str(free_port)], clean_environment(home))
     wait_for(
         lambda: requests.get(f"{page}/api/health", timeout=2).ok, seconds=120, what="server up"
     )

@@ -1,6 +1,7 @@
 """The nightly flow on real tables, a real MLflow store and a real Prefect server."""
 
 import re
+from datetime import date
 
 import mlflow
 import numpy as np
@@ -21,16 +22,14 @@ from pipelines_lib.config import (
     SplitConfig,
     TrainingConfig,
 )
-from pipelines_lib.errors import ConfigError, LakeError, SourceError
+from pipelines_lib.errors import ConfigError, LakeError, SeriesError, SourceError
 from pipelines_lib.lake import Lake
 from pipelines_lib.series.calendar import make_calendar
 from pipelines_lib.tables import EVENTS, FORECASTS, INGESTS, SCORES, dataset_tables
 
 SPLIT = SplitConfig(validation_steps=30, calibration_steps=40, test_steps=40)
 TRAINING = TrainingConfig(max_epochs=2, batch_size=64)
-FORECASTER = ForecasterConfig(
-    lookback=10, horizon=3, hidden=8, split=SPLIT, training=TRAINING
-)
+FORECASTER = ForecasterConfig(lookback=10, horizon=3, hidden=8, split=SPLIT, training=TRAINING)
 DETECTOR = DetectorConfig(lookback=10, hidden=8, quantile=0.98, split=SPLIT, training=TRAINING)
 
 
@@ -159,14 +158,16 @@ def test_training_again_makes_a_challenger_with_a_reason(first_night, monkeypatc
 
 def test_nightly_night_after_night_equals_one_night_and_judges_old_forecasts(home):
     *earlier, last = sessions(3)
-    for date in earlier:
-        night = run_nightly(market(end=date))
+    for day in earlier:
+        night = run_nightly(market(end=day))
     assert night.newest == str(earlier[-1])
 
     night = run_nightly(market(end=last))
 
     assert night.inserted == 4
-    assert night.realised.n == (2 + 1) * 4  # two steps of the oldest forecasts came true, one of the next
+    assert (
+        night.realised.n == (2 + 1) * 4
+    )  # two steps of the oldest forecasts came true, one of the next
     lake = Lake(str(home / "lake"))
     forecasts = lake.read_rows("market", FORECASTS)
     assert forecasts.groupby("series_id")["origin"].nunique().tolist() == [3] * 4
@@ -196,6 +197,17 @@ def test_ingest_refuses_an_unknown_series_by_name(home):
         ingest(market(series_ids=["NOPE"]))
 
 
+def test_ingest_of_an_empty_range_names_the_range(home):
+    with pytest.raises(SourceError, match="2031-01-01"):
+        ingest(market(start=date(2031, 1, 1)))
+
+
+def test_nightly_with_too_little_history_says_what_it_needs(home):
+    source = SourceConfig(kind="synthetic-market", n_series=2, n_steps=100, seed=3)
+    with pytest.raises(SeriesError, match=r"too little history.*lookback \+ horizon need 13"):
+        run_nightly(DatasetConfig(name="short", source=source))
+
+
 def test_ingest_refuses_another_declaration_of_a_dataset(home):
     ingest(market())
     with pytest.raises(ConfigError, match="declared with unit='KRW'"):
@@ -208,9 +220,8 @@ def test_training_refuses_a_dataset_that_nobody_ingested(home):
 
 
 def test_maintain_keeps_the_rows(home):
-    dates = sessions(2)
-    for date in dates:
-        ingest(market(end=date))
+    for day in sessions(2):
+        ingest(market(end=day))
     lake, table = Lake(str(home / "lake")), dataset_tables(market().columns)[0]
     before = lake.read_rows("market", table).to_csv()
     done = maintain(keep_hours=1)

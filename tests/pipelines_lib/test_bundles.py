@@ -63,7 +63,7 @@ def test_load_parts_refuses_a_bundle_that_is_not_whole(bundle, name, spoil):
         path.unlink()
     else:
         path.write_bytes(path.read_bytes()[:-9] if spoil == "torn" else b"\x80\x04garbage")
-    with pytest.raises(BundleError, match="no whole bundle.*train the model again"):
+    with pytest.raises(BundleError, match=r"no whole bundle.*train the model again"):
         load_parts(bundle, kind="forecaster")
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from pipelines_lib.config import ForecasterConfig, TrainingConfig
 from pipelines_lib.errors import SeriesError
@@ -19,8 +20,6 @@ def bars_panel(make_bars, bars_dataset, krx_calendar):
 
 @pytest.fixture(scope="module")
 def bars_forecaster(bars_panel, bars_dataset, forecaster_config):
-    import torch
-
     config = ForecasterConfig(
         lookback=10,
         hidden=4,

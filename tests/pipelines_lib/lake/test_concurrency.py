@@ -20,7 +20,7 @@ from pipelines_lib.lake import Lake
 from pipelines_lib.tables import observations_table
 
 uri, first, last = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-days = pd.date_range("2023-12-20", periods=200, tz="UTC", unit="us")
+days = pd.date_range("2023-12-20", periods=2000, tz="UTC", unit="us")
 print("ready", flush=True)
 sys.stdin.readline()
 for begin in range(first, last, 5):
@@ -84,7 +84,7 @@ def test_merge_rows_by_processes_at_once_ends_in_the_same_table(lake, observatio
 
 
 def test_merge_rows_after_a_kill_ends_in_the_same_table(lake, observations):
-    writer = start_writer(lake.uri, 0, 190)
+    writer = start_writer(lake.uri, 0, 1990)
     writer.stdin.write("go\n")
     writer.stdin.flush()
     assert writer.stdout.readline() == "0\n"
@@ -93,10 +93,10 @@ def test_merge_rows_after_a_kill_ends_in_the_same_table(lake, observations):
     writer.communicate(timeout=60)
 
     found = lake.read_rows("d", observations)
-    assert 15 <= len(found) < 195  # what was committed is whole
+    assert 15 <= len(found) < 1995  # what was committed is whole
     assert len(found) % 5 == 0
     for begin in range(0, 60, 10):
-        time = pd.date_range("2023-12-20", periods=200, tz="UTC", unit="us")[begin : begin + 10]
+        time = pd.date_range("2023-12-20", periods=2000, tz="UTC", unit="us")[begin : begin + 10]
         frame = pd.DataFrame({"series_id": "A", "time": time, "value": time.day_of_year * 1.0})
         lake.merge_rows("d", observations, frame.assign(repair=None, ingest_id="again"))
     read = lake.read_rows("d", observations)

@@ -11,7 +11,8 @@ COMMON = {"baseline_name": "last value", "measure": "MASE", "rows": 1234}
     ("challenger", "champion", "baseline", "obstacle", "promote", "reason"),
     [
         (0.8, None, 1.0, "", True,
-         "first model; beats the baseline: MASE on 1,234 held-out rows 0.8 against 1 of last value"),
+         "first model; beats the baseline: MASE on 1,234 held-out rows 0.8 against 1 of last "
+         "value"),
         (1.2, None, 1.0, "", True, "first model; does not beat the baseline: MASE on 1,234"),
         (0.7, 0.8, 1.0, "", True,
          "beats champion and baseline: MASE on 1,234 held-out rows 0.7 against the champion's 0.8, "

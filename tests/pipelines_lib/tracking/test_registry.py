@@ -9,6 +9,7 @@ from pathlib import Path
 import mlflow
 import pandas as pd
 import pytest
+from mlflow.pyfunc import scoring_server
 
 from pipelines_lib.anomaly.detector import Detector
 from pipelines_lib.forecasting.forecaster import Forecaster
@@ -101,15 +102,17 @@ def test_register_bundle_serves_in_a_fresh_process_elsewhere(
 ):
     raw.to_parquet(tmp_path / "rows.parquet")
     script = """
-import sys, mlflow, pandas as pd, torch
+import pickle, sys
+sys.meta_path[:] = [f for f in sys.meta_path if "__editable__" not in repr(f)]
+import mlflow, pandas as pd, torch
+def refuse(*_, **__): raise RuntimeError("something was unpickled")
+pickle.load = pickle.loads = pickle.Unpickler = torch.load = refuse
 torch.set_num_threads(1)
 mlflow.set_tracking_uri(sys.argv[1])
 model = mlflow.pyfunc.load_model(sys.argv[2])
-made = model.predict(pd.read_parquet("rows.parquet"))
-made.to_parquet("made.parquet")
+model.predict(pd.read_parquet("rows.parquet")).to_parquet("made.parquet")
 import pipelines_lib
 print(pipelines_lib.__file__)
-print("pickle-free" if not {"cloudpickle.loads"} & set(sys.modules) else "pickled")
 """
     kept = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONSTARTUP")}
     done = subprocess.run(
@@ -122,10 +125,29 @@ print("pickle-free" if not {"cloudpickle.loads"} & set(sys.modules) else "pickle
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
+    assert "/artifacts/" in done.stdout.strip()  # the code that travels in the bundle
     made = pd.read_parquet(tmp_path / "made.parquet")
     pd.testing.assert_frame_equal(
         made, predict_rows(fitted_forecaster.forecaster, raw), check_exact=True
     )
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["as stored", "whole numbers"])
+def test_register_bundle_answers_json_as_mlflow_serves_it(served, fitted_forecaster, raw, whole):
+    rows = raw.assign(value=raw["value"].round().astype("int64")) if whole else raw
+    text = rows.assign(time=rows["time"].dt.strftime("%Y-%m-%dT%H:%M:%S"))
+    model = load(FORECASTER)
+    answer = scoring_server.invocations(
+        json.dumps({"dataframe_split": text.to_dict("split")}),
+        "application/json",
+        model,
+        model.metadata.get_input_schema(),
+    )
+    assert answer.status == 200, answer.response
+    made = pd.DataFrame(json.loads(answer.response)["predictions"])
+    ours = predict_rows(fitted_forecaster.forecaster, rows)
+    assert made["value"].tolist() == ours["value"].tolist()
+    assert made["time"].tolist() == [time.isoformat() for time in ours["time"]]
 
 
 def test_register_bundle_holds_no_pickle(served, mlflow_home, tracker):

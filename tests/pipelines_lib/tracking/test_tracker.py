@@ -73,7 +73,7 @@ def test_log_metrics_under_their_names_and_steps(tracker, run):
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
 def test_log_metrics_refuses_what_is_not_finite(tracker, run, bad):
-    with pytest.raises(ValueError, match="metrics are not finite: {'mae': "):
+    with pytest.raises(ValueError, match=r"metrics are not finite: \{'mae': "):
         run.log_metrics({"rmse": 1.0, "mae": bad})
     assert read_metrics(tracker, run.run_id) == {}
 

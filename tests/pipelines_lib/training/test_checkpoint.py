@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from pipelines_lib.models import LSTMForecaster
@@ -141,8 +142,6 @@ def _of_another_network(path, train_sine):
     """Same names, other shapes: as left by a training that hashed to the same name."""
     with pytest.raises(Interrupted):
         train_sine(path, interrupt_after(2))
-    from safetensors import safe_open
-
     with safe_open(path, framework="pt") as stored:
         metadata = stored.metadata()
     tensors = load_file(path)

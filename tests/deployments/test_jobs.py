@@ -1,0 +1,103 @@
+"""Every job loads and validates; overrides find their parameter."""
+
+from datetime import date
+
+import pytest
+
+from deployments.jobs import Job, find_job, read_jobs, resolve_parameters
+from pipelines_lib.errors import ConfigError
+
+JOBS = read_jobs()
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_job_loads_and_validates(name):
+    job = JOBS[name]
+    assert resolve_parameters(job)
+    assert job.description
+    for schedule in job.schedules:
+        assert schedule["timezone"]
+        assert len(schedule["cron"].split()) == 5
+
+
+def test_read_jobs_has_the_jobs_that_people_ask_for():
+    assert {"demo", "krx-samsung", "krx-kospi", "krx-live", "samsung-open", "sine"} <= set(JOBS)
+
+
+def test_read_jobs_refuses_a_name_twice(tmp_path):
+    path = tmp_path / "prefect.yaml"
+    entry = "  - {name: a, entrypoint: 'flows/ingest.py:ingest'}\n"
+    path.write_text("deployments:\n" + entry + entry, encoding="utf-8")
+    with pytest.raises(ConfigError, match="holds the job a twice"):
+        read_jobs(path)
+
+
+def test_read_jobs_of_no_list_says_what_to_do(tmp_path):
+    path = tmp_path / "prefect.yaml"
+    path.write_text("jobs: []", encoding="utf-8")
+    with pytest.raises(ConfigError, match="no list of deployments"):
+        read_jobs(path)
+
+
+def test_find_job_names_the_jobs_there_are():
+    with pytest.raises(ConfigError, match="samsung-open"):
+        find_job("samsung-close")
+
+
+def test_resolve_parameters_overrides_by_path_and_by_unique_end():
+    resolved = resolve_parameters(
+        find_job("krx-live"),
+        [
+            "series_ids=005930, 000660",
+            "forecaster.training.max_epochs=3",
+            "dataset.end=2024-05-31",
+            "detect=false",
+        ],
+    )
+    assert resolved["dataset"].series_ids == ["005930", "000660"]
+    assert resolved["dataset"].end == date(2024, 5, 31)
+    assert resolved["forecaster"].training.max_epochs == 3
+    assert resolved["detector"].training.max_epochs == 20
+    assert resolved["detect"] is False
+
+
+def test_resolve_parameters_empties_an_optional_value_and_a_list():
+    resolved = resolve_parameters(find_job("krx-live"), ["start=", "series_ids="])
+    assert resolved["dataset"].start is None
+    assert resolved["dataset"].series_ids == []
+
+
+def test_resolve_parameters_leaves_the_job_as_it_was():
+    job = find_job("krx-live")
+    resolve_parameters(job, ["series_ids=AAA"])
+    assert find_job("krx-live") == job
+    assert job.parameters["dataset"]["series_ids"] == ["005930", "000660", "035420"]
+
+
+def test_resolve_parameters_names_the_field_of_a_refused_value():
+    job = Job("x", "flows/ingest.py:ingest", parameters={"dataset": {"name": "Not A Name"}})
+    with pytest.raises(ConfigError, match=r"job x: dataset\.name: .* \(got 'Not A Name'\)"):
+        resolve_parameters(job)
+
+
+def test_resolve_parameters_refuses_an_unknown_key_in_the_file():
+    job = Job("x", "flows/ingest.py:ingest", parameters={"dataset": {"name": "a", "colour": 1}})
+    with pytest.raises(ConfigError, match=r"dataset\.colour"):
+        resolve_parameters(job)
+
+
+def test_help_comes_without_the_heavy_imports(run_python):
+    loaded = run_python(
+        "import sys, deployments.cli; "
+        "print([m for m in ('torch', 'pandas', 'mlflow', 'prefect', 'rich.table') "
+        "if m in sys.modules])"
+    )
+    assert loaded == "[]"
+
+
+def test_flows_load_without_torch_and_mlflow(run_python):
+    loaded = run_python(
+        "import sys, flows.nightly, flows.maintain, flows.train_detector; "
+        "print([m for m in ('torch', 'mlflow', 'deltalake') if m in sys.modules])"
+    )
+    assert loaded == "[]"

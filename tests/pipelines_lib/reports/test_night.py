@@ -1,0 +1,148 @@
+"""A night gathered from the lake."""
+
+import pandas as pd
+import pytest
+
+from pipelines_lib.ingestion import IngestReport
+from pipelines_lib.lake import MergeCounts
+from pipelines_lib.reports.html import render_html
+from pipelines_lib.reports.night import draw_night, summarise_night
+from pipelines_lib.reports.summary import to_markdown
+from pipelines_lib.tables import EVENTS, FORECASTS, observations_table
+
+INGESTED = IngestReport(
+    "sensors",
+    n_series=4,
+    fetched=100,
+    observations=MergeCounts(inserted=60, updated=10, unchanged=28),
+    quarantined=2,
+    failures={"X": "gone"},
+)
+
+
+@pytest.fixture
+def summarise(lived_lake, sine_dataset):
+    def make(lake=lived_lake, forecaster="f", detector="d", new_events=()):
+        return summarise_night(
+            lake,
+            sine_dataset,
+            ingested=INGESTED,
+            models=[],
+            forecaster=forecaster,
+            detector=detector,
+            new_events=list(new_events),
+            skipped=["nothing to train"],
+            left_out={"Y": "short"},
+            seconds={"ingest": 1.0},
+        )
+
+    return make
+
+
+def test_summarise_night_counts_what_the_lake_holds(summarise):
+    night, _ = summarise()
+    assert (night.n_series, night.total_rows) == (4, 4 * 420)
+    assert night.newest == "2024-01-18 11:00"
+    assert night.repaired == {"halt": 17}
+    assert night.quarantined == {"not_finite": 2, "duplicate": 1}
+    assert (night.fetched, night.inserted, night.updated, night.unchanged) == (100, 60, 10, 28)
+    assert night.quarantined_new == 2
+    assert (night.failures, night.left_out) == ({"X": "gone"}, {"Y": "short"})
+    assert (night.unit, night.target) == ("degC", "value")
+
+
+def test_summarise_night_shows_the_newest_forecasts_only(summarise, lived_lake):
+    night, frames = summarise()
+    assert (night.n_forecast_series, night.interval_pct) == (4, 90.0)
+    assert len(frames.forecasts) == 4 * 5
+    line = night.forecasts[0]
+    assert (line.series_id, line.last_time) == ("A", "2024-01-18 11:00")
+    assert line.times[0] == "2024-01-18 12:00"
+    stored = lived_lake.read_rows("sensors", FORECASTS, series_ids=["A"]).tail(5)
+    assert line.values == stored["value"].tolist()
+    assert line.last_value == stored["last_value"].iloc[0]
+
+
+def test_summarise_night_joins_earlier_forecasts_with_what_came_true(
+    summarise, lived_lake, sine_rows
+):
+    night, _ = summarise()
+    made = lived_lake.read_rows("sensors", FORECASTS, equal={"model": "f"})
+    earlier = made[made["origin"] == made["origin"].min()]
+    actual = sine_rows.set_index(["series_id", "time"])["value"]
+    truth = actual.loc[list(zip(earlier["series_id"], earlier["time"], strict=True))].to_numpy()
+    assert night.realised.n == 20
+    assert night.realised.mae == pytest.approx((earlier["value"] - truth).abs().mean())
+    assert night.realised.last_value_mae == pytest.approx(
+        (earlier["last_value"] - truth).abs().mean()
+    )
+    within = (earlier["lower"] <= truth) & (truth <= earlier["upper"])
+    assert night.realised.coverage_pct == pytest.approx(100 * within.mean())
+    assert night.realised.interval_pct == 90.0
+
+
+def test_summarise_night_lists_the_newest_events_first_and_marks_the_new(summarise, lived_lake):
+    stored = lived_lake.read_rows("sensors", EVENTS)
+    strange = stored[stored["severity"] > 8.9]
+    assert strange["series_id"].tolist() == ["B"]
+    start = strange["start"].iloc[0]
+    night, _ = summarise(new_events=[("B", start.isoformat())])
+    assert night.n_events == len(stored) > 1
+    assert night.n_new_events == 1
+    ends = [line.end for line in night.events]
+    assert ends == sorted(ends, reverse=True)
+    assert [(e.series_id, e.start) for e in night.events if e.new] == [
+        ("B", f"{start:%Y-%m-%d %H:%M}")
+    ]
+
+
+def test_summarise_night_of_an_empty_lake(summarise, lake):
+    night, frames = summarise(lake)
+    assert (night.newest, night.n_series, night.total_rows) == ("no data", 0, 0)
+    assert (night.forecasts, night.events, night.realised) == ([], [], None)
+    assert len(frames.forecasts) == len(frames.events) == 0
+    assert "no data" in to_markdown(night)
+
+
+def test_summarise_night_without_models_shows_none_of_theirs(summarise):
+    night, _ = summarise(forecaster="", detector="")
+    assert (night.forecasts, night.events, night.realised) == ([], [], None)
+
+
+def test_draw_night_draws_forecasts_and_events(summarise, lived_lake, sine_dataset):
+    night, frames = summarise()
+    forecasts, events = draw_night(lived_lake, sine_dataset, frames, detector="d")
+    assert len(forecasts.pictures) == 4
+    assert any(picture.caption.startswith("B:") for picture in events.pictures)
+    for picture in (*forecasts.pictures, *events.pictures):
+        assert picture.source.startswith("data:image/png;base64,")
+    page = render_html(night, [forecasts, events], made_at="now")
+    assert page.count("<figure>") == len(forecasts.pictures) + len(events.pictures)
+
+
+def test_draw_night_draws_the_forecasts_that_move_most_first(summarise, lived_lake, sine_dataset):
+    _, frames = summarise()
+    rows = frames.forecasts
+    moved = ((rows["value"] - rows["last_value"]).abs() / rows["last_value"]).groupby(
+        rows["series_id"]
+    )
+    expected = moved.max().sort_values(ascending=False).index.tolist()
+    forecasts, _ = draw_night(lived_lake, sine_dataset, frames, detector="d")
+    assert [picture.caption[0] for picture in forecasts.pictures] == expected
+
+
+def test_draw_night_of_nothing(summarise, lake, sine_dataset):
+    _, frames = summarise(lake)
+    sections = draw_night(lake, sine_dataset, frames, detector="d")
+    assert [list(section.pictures) for section in sections] == [[], []]
+
+
+def test_summarise_night_tells_days_as_dates(lake, make_bars, bars_dataset):
+    dataset = bars_dataset()
+    bars = make_bars(["A"], 5)
+    lake.merge_rows("prices", observations_table(dataset.columns), bars)
+    night, _ = summarise_night(
+        lake, dataset, ingested=INGESTED, models=[], forecaster="f", detector="d", new_events=[],
+        skipped=[], left_out={}, seconds={},
+    )  # fmt: skip
+    assert night.newest == f"{pd.Timestamp(bars['time'].max()):%Y-%m-%d}"

@@ -1,0 +1,31 @@
+"""The pictures of a training run."""
+
+from pipelines_lib.reports.training import draw_detector, draw_forecaster
+
+
+def test_draw_forecaster_draws_losses_errors_and_a_few_paths(fitted_forecaster):
+    figures = draw_forecaster(fitted_forecaster, unit="degC")
+    assert list(figures) == [
+        "losses",
+        "error_by_horizon",
+        "forecast_1",
+        "forecast_2",
+        "forecast_3",
+    ]
+    losses = figures["losses"].axes[0].lines[0].get_ydata()
+    assert list(losses) == [epoch.train_loss for epoch in fitted_forecaster.training.history]
+    path = figures["forecast_2"].axes[0]
+    assert "B" in path.get_title(loc="left")
+    assert {len(line.get_ydata()) for line in path.lines} == {56}
+    assert len(figures["error_by_horizon"].axes[0].containers) == 4  # model and three baselines
+
+
+def test_draw_detector_draws_scores_of_series_with_events(fitted_detector, sine_panel):
+    figures = draw_detector(fitted_detector, sine_panel, unit="degC")
+    assert "losses" in figures
+    assert 2 <= len(figures) <= 4
+    top, bottom = figures["scores_1"].axes
+    assert len(bottom.lines[0].get_ydata()) == 60
+    assert len(top.lines[0].get_ydata()) == 60
+    assert top.patches
+    assert "injected" in top.get_title(loc="left")
