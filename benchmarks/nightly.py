@@ -2,8 +2,8 @@
 
     python -m benchmarks.nightly --job krx-kospi --data FILE_OR_FOLDER [--home FOLDER]
 
-Runs `tidewatch run JOB` twice in processes of their own and prints one JSON object last. Peak memory
-is the highest sum over the process and its children (Prefect's temporary server), sampled.
+Runs `tidewatch run JOB` twice in processes of their own and prints one JSON object last. Peak
+memory is sampled: of the process, and with its children (Prefect's temporary server).
 """
 
 import argparse

@@ -172,6 +172,11 @@ def main() -> None:
     except TidewatchError as error:
         typer.echo(f"tidewatch: {error}", err=True)
         sys.exit(1)
+    except KeyboardInterrupt:
+        typer.echo(
+            "tidewatch: interrupted; what was committed stays, run it again to go on", err=True
+        )
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pipelines_lib.config import DatasetConfig
 from tasks.ingest import Ingested, ingest_rows
 
 
-@flow(name="ingest", flow_run_name="ingest {dataset.name}", validate_parameters=True)
+@flow(name="ingest", flow_run_name="ingest {dataset.name}")
 def ingest(dataset: DatasetConfig) -> Ingested:
     """Fetch a dataset's rows, judge them, and merge what is new into the lake.
 

@@ -74,7 +74,7 @@ class ForecasterConfig(NetworkConfig):
         description="What the network learns; forecasts come back in the data's units either way.",
     )
     features: list[str] = Field(
-        default_factory=lambda: [
+        default=[
             "open_return",
             "high_return",
             "low_return",
@@ -103,7 +103,7 @@ class DetectorConfig(NetworkConfig):
     """An LSTM autoencoder and the threshold on its reconstruction error."""
 
     features: list[str] = Field(
-        default_factory=lambda: [
+        default=[
             "open_return",
             "high_return",
             "low_return",

@@ -162,7 +162,7 @@ def evaluate_on(
     `scale` (S,) is the unit of MASE, `season` the seasonal-naive baseline's, in rows.
     """
     config = forecaster.config
-    return evaluate_forecasts(
+    evaluation = evaluate_forecasts(
         panel=prepared.panel,
         level=prepared.level,
         origins=origins,
@@ -178,6 +178,8 @@ def evaluate_on(
         ),
         scale=scale,
     )
+    evaluation.metrics["season_steps"] = season
+    return evaluation
 
 
 def _fit_interval(

@@ -200,7 +200,7 @@ def _counts(lake: Lake, dataset: DatasetConfig, table: Table, by: str) -> dict[s
 
 
 def _forecast_lines(forecasts: pd.DataFrame, dataset: DatasetConfig) -> list[ForecastLine]:
-    ids = forecasts["series_id"].unique()
+    ids = list(forecasts["series_id"].unique())
     if len(ids) > LINES:
         ids = _by_expected_move(forecasts)[:LINES]
     lines = []

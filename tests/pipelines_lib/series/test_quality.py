@@ -97,6 +97,7 @@ def test_check_rows_widens_a_range_that_rounding_narrowed(came, stored):
         (100.0, 105.0, 90.0, 106.2, 1.0),  # close above high by 1.13 %
         (88.0, 105.0, 90.0, 100.0, 1.0),  # open below low by 2 %
         (100.0, 90.0, 110.0, 100.0, 1.0),  # high and low swapped
+        (100.0, 99.2, 100.7, 100.0, 1.0),  # swapped by 1.5 %, the close within 1 % of both
     ],
 )
 def test_check_rows_quarantines_a_price_outside_its_range(came):
