@@ -1,6 +1,7 @@
 """Raw rows in, forecasts or scores out: what a registered model does when it is called."""
 
 import json
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from pipelines_lib.forecasting.forecaster import Forecaster
 from pipelines_lib.series.calendar import make_calendar
 from pipelines_lib.series.panel import Panel, make_panel
 from pipelines_lib.series.quality import check_rows
+
+_log = logging.getLogger(__name__)
 
 
 def load_any_bundle(folder: Path) -> Forecaster | Detector:
@@ -70,8 +73,15 @@ def make_raw_panel(rows: pd.DataFrame, dataset: DatasetConfig) -> Panel:
         series_id=rows["series_id"].astype(str),
         time=pd.to_datetime(rows["time"], utc=True, errors="coerce").astype("datetime64[us, UTC]"),
     )
-    good = check_rows(typed, dataset=dataset, calendar=calendar).good
-    return make_panel(good, calendar=calendar, columns=dataset.columns)
+    checked = check_rows(typed, dataset=dataset, calendar=calendar)
+    if len(checked.quarantined):
+        _log.warning(
+            "%d of %d rows are left out: %s",
+            len(checked.quarantined),
+            len(rows),
+            checked.quarantined["rule"].value_counts().to_dict(),
+        )
+    return make_panel(checked.good, calendar=calendar, columns=dataset.columns)
 
 
 def example_rows(panel: Panel, *, steps: int) -> pd.DataFrame:

@@ -15,6 +15,7 @@ class Detection:
 
     model: str
     version: str
+    mode: str
     scored: int = 0
     new_events: list[tuple[str, str]] = field(default_factory=list)
     """Series and start (ISO) of the events that were not there before."""
@@ -45,13 +46,14 @@ def detect_events(dataset: str) -> Detection:
     if champion is None:
         raise BundleError(f"{name} has no champion: run train_detector on {dataset} first")
     model, detector = champion
+    mode = detector.config.mode
     declared = context.dataset(dataset)
     version = context.lake.table_version(dataset, observations_table(declared.columns))
     made_on = {"scorer": name, "model_version": model.version, "data_version": str(version)}
     if context.lake.count_rows(dataset, SCORES, equal=made_on).sum():
         skipped = f"scores by {name} v{model.version} on data version {version} are there already"
         get_run_logger().info("skipped: %s", skipped)
-        return Detection(name, model.version, skipped=skipped, seconds=perf_counter() - began)
+        return Detection(name, model.version, mode, skipped=skipped, seconds=perf_counter() - began)
     panel, version = read_panel(context.lake, declared)
     since = first_due_positions(context.lake, dataset, detector, panel, scorer=name)
     rows, left_out = detector.score_panel(panel, since=since, device=context.device)
@@ -68,4 +70,6 @@ def detect_events(dataset: str) -> Detection:
         len(new),
         len(left_out),
     )
-    return Detection(name, model.version, counts.written, new, "", left_out, perf_counter() - began)
+    return Detection(
+        name, model.version, mode, counts.written, new, "", left_out, perf_counter() - began
+    )

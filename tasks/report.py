@@ -50,13 +50,17 @@ def write_report(
     stages |= {f"train {t.name.removeprefix(dataset + '-')}": t.seconds for t in trained}
     stages |= {"forecast": forecast.seconds} if forecast else {}
     stages |= {"detect": detection.seconds} if detection else {}
+    scorer = {
+        "detector": detection.model if detection else "",
+        "mode": detection.mode if detection else "",
+    }
     night, frames = summarise_night(
         context.lake,
         declared,
         ingested=ingested.report,
         models=models,
         forecaster=forecast.model if forecast else "",
-        detector=detection.model if detection else "",
+        **scorer,
         new_events=detection.new_events if detection else [],
         skipped=_skipped(ingested, trained, forecast, detection),
         left_out=(forecast.left_out if forecast else {})
@@ -67,9 +71,7 @@ def write_report(
     path = context.settings.reports_dir / dataset / file_name
     with context.tracker.run(dataset, "nightly", name=f"{dataset} {night.newest}") as run:
         sections = [
-            *draw_night(
-                context.lake, declared, frames, detector=detection.model if detection else ""
-            ),
+            *draw_night(context.lake, declared, frames, **scorer),
             held_out,
         ]
         stages["report"] = perf_counter() - began

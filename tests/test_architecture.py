@@ -1,6 +1,7 @@
 """The rules of the house that a machine can hold."""
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -56,3 +57,21 @@ def test_every_invariant_names_a_test_that_exists():
         for place in (part for part in row.split("`")[1::2] if "::" in part):
             path, _, name = place.partition("::")
             assert f"def {name}(" in (ROOT / path).read_text(encoding="utf-8"), place
+
+
+def test_tasks_exchange_no_frames_tensors_or_models():
+    heavy = ("DataFrame", "Series", "Tensor", "ndarray", "Panel", "Forecaster", "Detector")
+    for path in sorted((ROOT / "tasks").glob("*.py")):
+        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(function, ast.FunctionDef) or not is_task(function):
+                continue
+            hints = [argument.annotation for argument in function.args.args] + [function.returns]
+            for hint in hints:
+                assert hint is not None, f"{path.name}: {function.name} says not what it exchanges"
+                names = set(re.findall(r"\w+", ast.unparse(hint)))
+                assert not names & set(heavy), f"{path.name}: {function.name} exchanges {names}"
+
+
+def is_task(function):
+    decorators = [ast.unparse(decorator) for decorator in function.decorator_list]
+    return any(text.startswith("task(") for text in decorators)

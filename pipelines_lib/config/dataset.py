@@ -90,6 +90,13 @@ class DatasetConfig(Config):
     step_minutes: int = Field(
         1440, ge=1, le=10_080, description="Minutes between steps of the fixed calendar."
     )
+    offset_minutes: int = Field(
+        0,
+        ge=0,
+        le=10_079,
+        description="Minutes by which the fixed calendar's steps lie after a multiple of "
+        "step_minutes since 1970-01-01 00:00 UTC, e.g. 7 for steps at hh:07, 5760 for Mondays.",
+    )
     start: date | None = Field(None, description="First date to ingest, inclusive; empty: all.")
     end: date | None = Field(None, description="Last date to ingest, inclusive; empty: newest.")
     price_limit: float = Field(

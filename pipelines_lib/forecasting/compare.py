@@ -60,6 +60,8 @@ def _obstacle(fitted: FittedForecaster, champion: Forecaster, panel: Panel) -> s
     if fitted.forecaster.dataset.target != champion.dataset.target:
         return f"the champion forecasts {champion.dataset.target}"
     first = panel.calendar.times(np.array([panel.position[fitted.test_origins].min()]))
-    if np.datetime64(champion.trained_until) > first[0]:
-        return f"the champion has learned from held-out rows (until {champion.trained_until:.10})"
+    if np.datetime64(champion.calibrated_until) > first[0]:
+        return (
+            f"the champion has learned from held-out rows (until {champion.calibrated_until:.10})"
+        )
     return ""

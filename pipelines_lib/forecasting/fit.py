@@ -123,7 +123,7 @@ def fit_forecaster(
             on_epoch=on_epoch,
         )
     chosen = np.flatnonzero(usable)
-    last_training_time = panel.calendar.times(np.array([split.train.last]))[0]
+    last_seen = panel.calendar.times(np.array([split.calibration.last]))[0]
     forecaster = Forecaster(
         dataset,
         config,
@@ -132,7 +132,7 @@ def fit_forecaster(
         target_scaler.take(chosen),
         network,
         np.zeros(config.horizon),
-        str(last_training_time),
+        str(last_seen),
     )
     width = _fit_interval(forecaster, prepared, parts["calibration"], device)
     forecaster = Forecaster(**{**vars(forecaster), "interval_width": width})

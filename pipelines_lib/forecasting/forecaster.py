@@ -59,8 +59,8 @@ class Forecaster:
     network: LSTMForecaster
     interval_width: np.ndarray
     """Half width of the interval per horizon step, in scaled target units (H,)."""
-    trained_until: str
-    """Last training step (UTC, ISO); later rows were not learned from."""
+    calibrated_until: str
+    """Last step (UTC, ISO) that training or interval has seen."""
 
     def prepare(self, panel: Panel) -> Prepared:
         """Scale a panel. A series unknown to the scaler is scaled by its own rows in the panel."""
@@ -147,7 +147,7 @@ class Forecaster:
             "config": self.config.model_dump(mode="json"),
             "n_features": self.network.encoder.input_size,
             "series_ids": self.series_ids,
-            "trained_until": self.trained_until,
+            "calibrated_until": self.calibrated_until,
         }
         arrays = {
             "input_scaler.center": self.input_scaler.center,
@@ -185,7 +185,7 @@ class Forecaster:
             Scaler(arrays["target_scaler.center"], arrays["target_scaler.scale"]),
             network.eval(),
             arrays["interval_width"],
-            card["trained_until"],
+            card["calibrated_until"],
         )
 
 

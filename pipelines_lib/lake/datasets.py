@@ -7,7 +7,15 @@ from pipelines_lib.errors import ConfigError, LakeError, shown
 from pipelines_lib.lake.store import ROOT, Lake
 from pipelines_lib.tables import DATASETS
 
-FIXED_FIELDS = ("kind", "value_columns", "target", "unit", "calendar", "step_minutes")
+FIXED_FIELDS = (
+    "kind",
+    "value_columns",
+    "target",
+    "unit",
+    "calendar",
+    "step_minutes",
+    "offset_minutes",
+)
 """What stored rows depend on; anything else may change from one ingest to the next."""
 
 

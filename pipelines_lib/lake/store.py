@@ -262,6 +262,8 @@ class Lake:
 
     def _open(self, dataset: str, table: Table, version: int | None) -> DeltaTable | None:
         location = self._location(dataset, table)
+        if version is not None and version < 0:
+            raise LakeError(f"{dataset}.{table.name} has no version {version}: they count from 0")
         try:
             stored = DeltaTable(location, version=version)
         except TableNotFoundError:

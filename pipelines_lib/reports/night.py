@@ -52,6 +52,7 @@ def summarise_night(
     models: Sequence[ModelLine],
     forecaster: str,
     detector: str,
+    mode: str,
     new_events: Sequence[tuple[str, str]],
     skipped: Sequence[str],
     left_out: dict[str, str],
@@ -66,6 +67,7 @@ def summarise_night(
         models: The champions beside their baselines.
         forecaster: Registered name of the forecaster; empty: none.
         detector: Registered name of the detector; empty: none.
+        mode: The detector's mode, retrospective or causal.
         new_events: Series and start (ISO) of the events that are new tonight.
         skipped: Sentences on what was not done, and why.
         left_out: Series without a result, with the reason.
@@ -76,7 +78,8 @@ def summarise_night(
     newest_times = lake.last_times(dataset.name, table, equal={})
     newest = pd.Timestamp(newest_times.max()) if len(newest_times) else None
     frames = NightFrames(
-        _newest_forecasts(lake, dataset, forecaster), _events(lake, dataset, detector)
+        _newest_forecasts(lake, dataset, forecaster),
+        _events(lake, dataset, {"scorer": detector, "mode": mode}),
     )
     forecasts, events = frames.forecasts, frames.events
     ids = forecasts["series_id"].unique()
@@ -112,7 +115,7 @@ def summarise_night(
 
 
 def draw_night(
-    lake: Lake, dataset: DatasetConfig, frames: NightFrames, *, detector: str
+    lake: Lake, dataset: DatasetConfig, frames: NightFrames, *, detector: str, mode: str
 ) -> list[Section]:
     """Draw the forecasts that move most and the newest events."""
     forecasts, events = frames.forecasts, frames.events
@@ -126,7 +129,7 @@ def draw_night(
     event_pictures = []
     for name in events["series_id"].drop_duplicates()[:PICTURES]:
         scores = lake.read_rows(
-            dataset.name, SCORES, series_ids=[name], equal={"scorer": detector}
+            dataset.name, SCORES, series_ids=[name], equal={"scorer": detector, "mode": mode}
         ).tail(2 * HISTORY_STEPS)
         history = _history(lake, dataset, name)
         shown = events[(events["series_id"] == name) & (events["end"] >= scores["time"].min())]
@@ -150,8 +153,8 @@ def _newest_forecasts(lake: Lake, dataset: DatasetConfig, forecaster: str) -> pd
     return rows[rows["origin"] == rows.groupby("series_id")["origin"].transform("max")]
 
 
-def _events(lake: Lake, dataset: DatasetConfig, detector: str) -> pd.DataFrame:
-    rows = lake.read_rows(dataset.name, EVENTS, equal={"scorer": detector})
+def _events(lake: Lake, dataset: DatasetConfig, of_scorer: dict[str, str]) -> pd.DataFrame:
+    rows = lake.read_rows(dataset.name, EVENTS, equal=of_scorer)
     return rows.sort_values(["end", "severity"], ascending=False, ignore_index=True)
 
 

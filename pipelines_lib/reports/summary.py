@@ -174,6 +174,11 @@ def model_sentence(line: ModelLine) -> str:
     )
 
 
+def _cell(text: str) -> str:
+    """Return a text that cannot break out of a cell of a markdown table."""
+    return " ".join(text.replace("|", "/").split())
+
+
 def to_markdown(night: NightSummary) -> str:
     """Return the night as markdown, for the Prefect artifact."""
     lines = [
@@ -222,5 +227,5 @@ def to_markdown(night: NightSummary) -> str:
     problems = {**night.failures, **night.left_out}
     if problems:
         lines += ["| series without a result | why |", "|---|---|"]
-        lines += [f"| {name} | {why} |" for name, why in list(problems.items())[:50]]
+        lines += [f"| {_cell(name)} | {_cell(why)} |" for name, why in list(problems.items())[:50]]
     return "\n".join(lines)

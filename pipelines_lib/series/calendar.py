@@ -21,6 +21,8 @@ class Calendar:
 
     name: str
     step_minutes: int
+    offset_minutes: int = 0
+    """Minutes from 1970-01-01 00:00 UTC to the first step of the fixed calendar."""
     sessions: np.ndarray | None = None
     """Session dates of an exchange, sorted; None: a fixed step."""
 
@@ -28,11 +30,15 @@ class Calendar:
     def _step_us(self) -> int:
         return self.step_minutes * 60_000_000
 
+    @property
+    def _offset_us(self) -> int:
+        return self.offset_minutes * 60_000_000
+
     def positions(self, times: np.ndarray) -> np.ndarray:
         """Return the position of each time, -1 where it is no step of the calendar."""
         times = np.asarray(times, dtype="datetime64[us]")
         if self.sessions is None:
-            number, rest = np.divmod(times.astype("int64"), self._step_us)
+            number, rest = np.divmod(times.astype("int64") - self._offset_us, self._step_us)
             return np.where(rest == 0, number, -1)
         found = np.searchsorted(self.sessions, times)
         inside = np.minimum(found, len(self.sessions) - 1)
@@ -46,7 +52,9 @@ class Calendar:
         """
         positions = np.asarray(positions, dtype="int64")
         if self.sessions is None:
-            return (positions * self._step_us).astype("datetime64[us]")
+            return (positions * self._step_us + self._offset_us).astype("datetime64[us]")
+        if positions.size and positions.min() < 0:
+            raise SeriesError(f"calendar {self.name} begins on {self.sessions[0]:.10}")
         if positions.size and positions.max() >= len(self.sessions):
             raise SeriesError(
                 f"calendar {self.name} ends on {self.sessions[-1]:.10}: shorten the horizon "
@@ -65,8 +73,8 @@ class Calendar:
 def make_calendar(dataset: DatasetConfig) -> Calendar:
     """Return the calendar of a dataset."""
     if dataset.calendar == "fixed":
-        return Calendar("fixed", dataset.step_minutes)
-    return Calendar(dataset.calendar, 1440, _exchange_sessions(dataset.calendar))
+        return Calendar("fixed", dataset.step_minutes, dataset.offset_minutes)
+    return Calendar(dataset.calendar, 1440, 0, _exchange_sessions(dataset.calendar))
 
 
 @lru_cache(maxsize=4)

@@ -9,6 +9,9 @@ from pipelines_lib.series.panel import Panel
 VOLATILITY_STEPS = 20
 RETURNS = {f"{name}_return": name for name in ("open", "high", "low", "close")}
 CALENDAR = "calendar"
+CALENDAR_COLUMNS = frozenset(
+    f"at_{turn}_{wave}" for turn in ("weekday", "year", "day") for wave in ("sin", "cos")
+)
 
 
 def feature_names(features: list[str], panel: Panel) -> list[str]:
@@ -59,7 +62,7 @@ def _derived(panel: Panel) -> list[str]:
 
 def is_scaled(names: list[str]) -> np.ndarray:
     """Return True for the columns that a scaler should touch: all but the calendar's (F,)."""
-    return np.array([not name.startswith("at_") for name in names])
+    return np.array([name not in CALENDAR_COLUMNS for name in names])
 
 
 def make_target(panel: Panel, target: str, *, target_kind: str, steps: int = 1) -> np.ndarray:

@@ -164,7 +164,11 @@ def _price_limit(rows: pd.DataFrame, dataset: DatasetConfig, _: Calendar) -> np.
 
 RULES = (
     Rule("time_unreadable", "the time cannot be read", _time_unreadable),
-    Rule("off_calendar", "the time is no step of the dataset's calendar", _off_calendar),
+    Rule(
+        "off_calendar",
+        "the time is no step of the dataset's calendar; see calendar, step_minutes, offset_minutes",
+        _off_calendar,
+    ),
     Rule("duplicate", "the step stands again later in the source; the last one counts", _duplicate),
     Rule("not_finite", "a value is missing or not finite", _not_finite),
     Rule(

@@ -51,7 +51,7 @@ def fit_scaler(
         n_series: S.
         rows: True for the rows to fit on (N,): the training rows.
         kind: standard (mean, standard deviation), minmax (minimum, range), robust (median,
-            interquartile range / 1.349) or none.
+            interquartile range / 1.349; the standard deviation where that is 0) or none.
         scaled: False for columns to leave as they are (F,); None: all are scaled.
 
     A column that is constant over the rows of a series is only centred (scale 1).
@@ -65,6 +65,7 @@ def fit_scaler(
     elif kind == "robust":
         center = grouped.median()
         scale = (grouped.quantile(0.75) - grouped.quantile(0.25)) / IQR_TO_STD
+        scale = scale.where(scale > 0, grouped.std(ddof=0))  # mostly one value, yet it moves
     else:
         center = grouped.mean() * 0.0
         scale = center + 1.0

@@ -94,6 +94,7 @@ def register_bundle(
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "bundle"
         bundle.save_bundle(place)
+        mlflow.set_tracking_uri(run.tracker.uri)
         with mlflow.start_run(run_id=run.run_id):
             logged = mlflow.pyfunc.log_model(
                 name="model",
@@ -130,6 +131,7 @@ def load_champion(
     found = find_champion(tracker, name)
     if found is None:
         return None
+    mlflow.set_tracking_uri(tracker.uri)
     with tempfile.TemporaryDirectory() as folder:
         place = mlflow.artifacts.download_artifacts(
             artifact_uri=f"models:/{name}/{found.version}/artifacts/bundle", dst_path=folder

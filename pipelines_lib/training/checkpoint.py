@@ -43,7 +43,7 @@ def save_checkpoint(
         tensors |= {f"optimizer.{number}.{name}": value for name, value in state.items()}
     settled = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(f".{os.getpid()}.draft")
+    draft = path.with_suffix(".draft")
     save_file(settled, draft, metadata={"progress": json.dumps(asdict(progress))})
     os.replace(draft, path)
 

@@ -100,5 +100,5 @@ def test_compare_forecasters_refuses_a_champion_that_has_seen_the_test_rows(
     short = SplitConfig(validation_steps=5, calibration_steps=5, test_steps=5)
     champion = fit_sine(split=short, training=ONCE).forecaster
     compared = compare_forecasters(fitted_forecaster, champion, sine_panel, device=CPU)
-    assert compared.obstacle == "the champion has learned from held-out rows (until 2024-01-17)"
+    assert compared.obstacle == "the champion has learned from held-out rows (until 2024-01-18)"
     assert compared.champion is None

@@ -82,7 +82,7 @@ def test_fit_forecaster_fits_scalers_and_weights_on_training_rows_only(
             )
     for one, other in zip(weights_of(ours), weights_of(theirs), strict=True):
         np.testing.assert_array_equal(one, other)
-    assert ours.trained_until == theirs.trained_until
+    assert ours.calibrated_until == theirs.calibrated_until
 
 
 def test_fit_forecaster_does_change_with_its_training_rows(fit_sine, sine_panel):

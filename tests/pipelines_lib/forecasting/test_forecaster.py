@@ -191,7 +191,7 @@ def test_load_bundle_forecasts_bit_for_bit_as_what_was_saved(
     )
     assert (loaded.config, loaded.dataset) == (forecaster.config, forecaster.dataset)
     assert loaded.series_ids == ["A", "B", "C", "D"]
-    assert loaded.trained_until == forecaster.trained_until
+    assert loaded.calibrated_until == forecaster.calibrated_until
 
 
 def test_load_bundle_forecasts_a_series_it_has_never_seen(fit_sine, make_values, tmp_path):

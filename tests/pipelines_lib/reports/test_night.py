@@ -30,6 +30,7 @@ def summarise(lived_lake, sine_dataset):
             models=[],
             forecaster=forecaster,
             detector=detector,
+            mode="retrospective",
             new_events=list(new_events),
             skipped=["nothing to train"],
             left_out={"Y": "short"},
@@ -111,7 +112,9 @@ def test_summarise_night_without_models_shows_none_of_theirs(summarise):
 
 def test_draw_night_draws_forecasts_and_events(summarise, lived_lake, sine_dataset):
     night, frames = summarise()
-    forecasts, events = draw_night(lived_lake, sine_dataset, frames, detector="d")
+    forecasts, events = draw_night(
+        lived_lake, sine_dataset, frames, detector="d", mode="retrospective"
+    )
     assert len(forecasts.pictures) == 4
     assert any(picture.caption.startswith("B:") for picture in events.pictures)
     for picture in (*forecasts.pictures, *events.pictures):
@@ -127,13 +130,13 @@ def test_draw_night_draws_the_forecasts_that_move_most_first(summarise, lived_la
         rows["series_id"]
     )
     expected = moved.max().sort_values(ascending=False).index.tolist()
-    forecasts, _ = draw_night(lived_lake, sine_dataset, frames, detector="d")
+    forecasts, _ = draw_night(lived_lake, sine_dataset, frames, detector="d", mode="retrospective")
     assert [picture.caption[0] for picture in forecasts.pictures] == expected
 
 
 def test_draw_night_of_nothing(summarise, lake, sine_dataset):
     _, frames = summarise(lake)
-    sections = draw_night(lake, sine_dataset, frames, detector="d")
+    sections = draw_night(lake, sine_dataset, frames, detector="d", mode="retrospective")
     assert [list(section.pictures) for section in sections] == [[], []]
 
 
@@ -142,7 +145,16 @@ def test_summarise_night_tells_days_as_dates(lake, make_bars, bars_dataset):
     bars = make_bars(["A"], 5)
     lake.merge_rows("prices", observations_table(dataset.columns), bars)
     night, _ = summarise_night(
-        lake, dataset, ingested=INGESTED, models=[], forecaster="f", detector="d", new_events=[],
-        skipped=[], left_out={}, seconds={},
-    )  # fmt: skip
+        lake,
+        dataset,
+        ingested=INGESTED,
+        models=[],
+        forecaster="f",
+        detector="d",
+        mode="retrospective",
+        new_events=[],
+        skipped=[],
+        left_out={},
+        seconds={},
+    )
     assert night.newest == f"{pd.Timestamp(bars['time'].max()):%Y-%m-%d}"

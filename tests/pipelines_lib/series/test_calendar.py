@@ -101,3 +101,18 @@ def test_make_calendar_of_xnys_has_other_holidays(bars_dataset):
     new_york = make_calendar(bars_dataset(calendar="XNYS"))
     assert new_york.positions(at("2024-07-04")).tolist() == [-1]
     assert new_york.positions(at("2024-02-09")).tolist() != [-1]
+
+
+def test_fixed_calendar_steps_at_an_offset():
+    calendar = Calendar("fixed", 60, offset_minutes=7)
+    times = np.array(["2024-01-01T00:07", "2024-01-01T00:00", "2024-01-01T01:07"], "datetime64[us]")
+    first, off, second = calendar.positions(times)
+    assert (off, second - first) == (-1, 1)
+    assert calendar.times(np.array([first]))[0] == times[0]
+
+
+def test_fixed_calendar_of_weeks_that_begin_on_mondays():
+    calendar = Calendar("fixed", 7 * 1440, offset_minutes=4 * 1440)  # 1970-01-01 was a Thursday
+    mondays = np.array(["2024-01-01", "2024-01-08"], "datetime64[us]")
+    assert np.diff(calendar.positions(mondays)).tolist() == [1]
+    assert (calendar.positions(mondays) >= 0).all()

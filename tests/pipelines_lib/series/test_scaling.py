@@ -128,3 +128,10 @@ def test_prefer_fitted_takes_the_fitted_where_known_else_its_own():
     assert made.center.tolist() == [[2.0], [8.0], [1.0]]
     assert made.scale.tolist() == [[20.0], [80.0], [10.0]]
     assert own.center.tolist() == [[7.0], [8.0], [9.0]]
+
+
+def test_fit_scaler_robust_falls_back_where_most_values_are_equal():
+    values = np.array([[0.0], [0.0], [0.0], [0.0], [10.0]])
+    one = np.zeros(5, dtype=int)
+    scaler = fit_scaler(values, series=one, n_series=1, rows=one == 0, kind="robust")
+    assert scaler.scale[0, 0] == 4.0  # the standard deviation: sqrt((4 * 2**2 + 8**2) / 5)

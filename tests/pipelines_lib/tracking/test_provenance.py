@@ -6,6 +6,7 @@ import pytest
 
 from pipelines_lib import __version__
 from pipelines_lib.tracking.provenance import code_version
+from tests.support import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -15,12 +16,24 @@ def _forget():
     code_version.cache_clear()
 
 
-def test_code_version_names_the_commit(monkeypatch):
-    def describe(command, **_):
-        return subprocess.CompletedProcess(command, 0, stdout="abc123-dirty\n")
+def git_says(top):
+    """Stand in for git: the checkout's top folder, then the commit."""
 
-    monkeypatch.setattr(subprocess, "run", describe)
+    def run(command, **_):
+        said = str(top) if "rev-parse" in command else "abc123-dirty"
+        return subprocess.CompletedProcess(command, 0, stdout=f"{said}\n")
+
+    return run
+
+
+def test_code_version_names_the_commit(monkeypatch):
+    monkeypatch.setattr(subprocess, "run", git_says(ROOT))
     assert code_version() == f"{__version__}+abc123-dirty"
+
+
+def test_code_version_ignores_the_commit_of_a_project_it_is_installed_in(monkeypatch):
+    monkeypatch.setattr(subprocess, "run", git_says(ROOT.parent))
+    assert code_version() == __version__
 
 
 @pytest.mark.parametrize(

@@ -69,4 +69,4 @@ def test_fit_forecaster_on_a_gpu_makes_a_bundle_for_the_cpu(sine_panel, sine_dat
     assert {weight.device.type for weight in loaded.network.parameters()} == {"cpu"}
     on_cpu, _, _ = loaded.forecast_windows(prepared, fitted.test_origins)
     np.testing.assert_allclose(on_cpu, ours, rtol=2e-3)
-    assert replace(loaded, network=None).trained_until == fitted.forecaster.trained_until
+    assert replace(loaded, network=None).calibrated_until == fitted.forecaster.calibrated_until
