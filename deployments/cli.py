@@ -120,11 +120,13 @@ def page(
         raise TidewatchError(f"unknown page {name!r}: there are prefect and mlflow")
     settings = load_settings()
     prepare_environment(settings)
+    if name == "mlflow" and settings.mlflow_uri.startswith("http"):
+        raise TidewatchError(f"MLflow has a server of its own: open {settings.mlflow_uri}")
     port = port or usual[name]
     typer.echo(f"{name}: http://{HOST}:{port}  (Ctrl-C ends it)")
     try:
         ended = subprocess.call(
-            page_command(name, settings, port), env=page_environment(name, port)
+            page_command(name, settings, port), env=page_environment(name, settings, port)
         )
     except KeyboardInterrupt:
         ended = 0
@@ -135,7 +137,8 @@ def _run(name: str, overrides: list[str]) -> None:
     from deployments.environment import load_settings, prepare_environment, quieten_logs
     from deployments.jobs import find_job
 
-    prepare_environment(load_settings())
+    settings = load_settings()
+    prepare_environment(settings)
     job = find_job(name)
     from rich.console import Console
 
@@ -148,7 +151,7 @@ def _run(name: str, overrides: list[str]) -> None:
     from pipelines_lib.reports.summary import NightSummary
 
     if isinstance(result, NightSummary):
-        print_night(result, Console())
+        print_night(result, Console(), mlflow_server=settings.mlflow_uri)
     else:
         typer.echo(f"{name}: {_in_words(result)}")
 

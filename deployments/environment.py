@@ -47,6 +47,10 @@ def prepare_environment(settings: Settings) -> None:
         "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
         "PREFECT_CLI_COLORS": "false",
         "PREFECT_RUNNER_POLL_FREQUENCY": "5",
+        # On an empty home, with nothing compiled yet, a start takes longer than the usual 20 s.
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+        "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     }
     home = settings.home_dir
     try:

@@ -43,7 +43,13 @@ class Job:
         """Import the job's flow."""
         path, _, name = self.entrypoint.partition(":")
         module = path.removesuffix(".py").replace("/", ".")
-        return getattr(importlib.import_module(module), name)
+        try:
+            return getattr(importlib.import_module(module), name)
+        except (ModuleNotFoundError, AttributeError) as error:
+            raise ConfigError(
+                f"job {self.name}: {self.entrypoint} is no flow ({error}); write it as "
+                "flows/FILE.py:FUNCTION"
+            ) from error
 
 
 def read_jobs(path: Path = JOBS_FILE) -> dict[str, Job]:
@@ -58,6 +64,9 @@ def read_jobs(path: Path = JOBS_FILE) -> dict[str, Job]:
         raise ConfigError(f"{path} is no list of deployments: {error}; correct it") from error
     jobs: dict[str, Job] = {}
     for entry in listed:
+        missing = [key for key in ("name", "entrypoint") if not entry.get(key)]
+        if missing:
+            raise ConfigError(f"{path}: the job {entry} lacks {', '.join(missing)}: add it")
         job = Job(
             entry["name"],
             entry["entrypoint"],

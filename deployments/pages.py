@@ -40,11 +40,12 @@ def page_command(name: str, settings: Settings, port: int) -> list[str]:
     ]
 
 
-def page_environment(name: str, port: int) -> dict[str, str]:
+def page_environment(name: str, settings: Settings, port: int) -> dict[str, str]:
     """Return the environment of a page's process."""
     environment = dict(os.environ)
     if name == "prefect":
         environment.pop("PREFECT_API_URL", None)
+        environment.setdefault("PREFECT_HOME", str(settings.home_dir / "prefect"))
         # Relative, so that the page finds its server under any port and host name.
         environment["PREFECT_SERVER_UI_API_URL"] = "/api"
         environment["PREFECT_SERVER_API_PORT"] = str(port)

@@ -4,6 +4,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -12,8 +13,11 @@ if TYPE_CHECKING:
 LINES = 10
 
 
-def print_night(night: "NightSummary", console: Console) -> None:
-    """Print what a person wants to know of a night, the most important last."""
+def print_night(night: "NightSummary", console: Console, *, mlflow_server: str = "") -> None:
+    """Print what a person wants to know of a night, the most important last.
+
+    `mlflow_server` is the address of an MLflow server; empty: the default database is used.
+    """
     from pipelines_lib.reports.summary import model_sentence, number, rule_counts
 
     say = console.print
@@ -22,7 +26,7 @@ def print_night(night: "NightSummary", console: Console) -> None:
     if night.forecasts:
         steps = len(night.forecasts[0].values)
         table = Table(
-            title=f"Forecasts of {night.target} ({night.unit or 'no unit'})",
+            title=escape(f"Forecasts of {night.target} ({night.unit or 'no unit'})"),
             title_justify="left",
             box=None,
         )
@@ -71,7 +75,7 @@ def print_night(night: "NightSummary", console: Console) -> None:
     for model in night.models:
         rows.add_row(
             f"{model.task.capitalize()} model",
-            f"{model.name} v{model.version}: {model_sentence(model)} ({model.verdict})",
+            escape(f"{model.name} v{model.version}: {model_sentence(model)} ({model.verdict})"),
         )
     if night.realised:
         r = night.realised
@@ -87,18 +91,19 @@ def print_night(night: "NightSummary", console: Console) -> None:
     if "detect" in ran:
         rows.add_row("Events", f"{night.n_events:,}, {night.n_new_events:,} of them new tonight")
     for text in night.skipped:
-        rows.add_row("Skipped", text)
+        rows.add_row("Skipped", escape(text))
     for name, why in list(night.failures.items())[:5]:
-        rows.add_row("Failed", f"{name}: {why}")
+        rows.add_row("Failed", escape(f"{name}: {why}"))
     if len(night.failures) > 5:
         rows.add_row("Failed", f"and {len(night.failures) - 5} more, in the report")
     if night.left_out:
         name, why = next(iter(night.left_out.items()))
         more = f", and {len(night.left_out) - 1} more" if len(night.left_out) > 1 else ""
-        rows.add_row("No result", f"{name}: {why}{more}")
+        rows.add_row("No result", escape(f"{name}: {why}{more}"))
     rows.add_row("Seconds", ", ".join(f"{k} {v:.1f}" for k, v in night.seconds.items()))
-    rows.add_row("Report", night.report)
+    rows.add_row("Report", escape(night.report))
     rows.add_row("Prefect page", f"{sys.argv[0]} page prefect, then http://127.0.0.1:4200")
-    rows.add_row("MLflow page", f"{sys.argv[0]} page mlflow, then http://127.0.0.1:5000")
+    page = f"{sys.argv[0]} page mlflow, then http://127.0.0.1:5000"
+    rows.add_row("MLflow page", mlflow_server if mlflow_server.startswith("http") else page)
     say()
     say(rows, soft_wrap=True)

@@ -10,7 +10,7 @@ from pipelines_lib.config import DatasetConfig
 from pipelines_lib.errors import SourceError, shown
 from pipelines_lib.lake import Lake, MergeCounts, declare_dataset
 from pipelines_lib.series.calendar import Calendar, make_calendar
-from pipelines_lib.series.quality import check_rows
+from pipelines_lib.series.quality import RULES, check_rows
 from pipelines_lib.sources import Source
 from pipelines_lib.tables import INGESTS, LABELS, QUARANTINE, observations_table
 
@@ -62,6 +62,7 @@ def ingest_dataset(
     if not wanted:
         raise SourceError(f"{source.describe()} has no series: check source.path")
     declare_dataset(lake, dataset)
+    _log_lost_ingests(lake, dataset, at)
     calendar = make_calendar(dataset)
     reports = []
     for begin in range(0, len(wanted), SERIES_PER_BATCH):
@@ -71,6 +72,16 @@ def ingest_dataset(
     version = lake.table_version(dataset.name, observations_table(dataset.columns))
     report = _joined(dataset.name, len(wanted), reports, version)
     _refuse_too_many_failures(report, dataset)
+    if report.fetched and version is None:
+        broken = ", ".join(
+            f"{rule.name} {report.rules[rule.name]}: {rule.reason}"
+            for rule in RULES
+            if rule.name in report.rules
+        )
+        raise SourceError(
+            f"all {report.fetched} rows of dataset {dataset.name} went to quarantine ({broken}): "
+            "correct the declaration or the source"
+        )
     return report
 
 
@@ -139,6 +150,32 @@ def _ingest_log(
     counts = ["fetched", "stored", "repaired", "quarantined"]
     log[counts] = log[counts].fillna(0).astype("int64")
     return log[(log["stored"] > 0) | (log["quarantined"] > 0)].reset_index()
+
+
+def _log_lost_ingests(lake: Lake, dataset: DatasetConfig, at: datetime) -> None:
+    """Log what an ingest that was killed before its log had stored: only its counts are known."""
+    table = observations_table(dataset.columns)
+    logged = set(lake.count_rows(dataset.name, INGESTS, by="ingest_id").index)
+    written = [lake.count_rows(dataset.name, t, by="ingest_id").index for t in (table, QUARANTINE)]
+    for lost in sorted((set(written[0]) | set(written[1])) - logged):
+        mine = {"ingest_id": lost}
+        counts = pd.DataFrame(
+            {
+                "stored": lake.count_rows(dataset.name, table, equal=mine),
+                "repaired": lake.count_rows(dataset.name, table, having="repair", equal=mine),
+                "quarantined": lake.count_rows(dataset.name, QUARANTINE, equal=mine),
+            }
+        )
+        log = counts.fillna(0).astype("int64").rename_axis("series_id").reset_index()
+        log = log.assign(
+            ingest_id=lost,
+            at=at,
+            source="lost: killed before it was logged",
+            first_time=pd.Series(pd.NaT, index=log.index, dtype="datetime64[us, UTC]"),
+            last_time=pd.Series(pd.NaT, index=log.index, dtype="datetime64[us, UTC]"),
+            fetched=log["stored"] + log["quarantined"],
+        )
+        lake.merge_rows(dataset.name, INGESTS, log)
 
 
 def _joined(

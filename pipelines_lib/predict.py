@@ -49,7 +49,7 @@ def predict_rows(bundle: Forecaster | Detector, rows: pd.DataFrame) -> pd.DataFr
         made, left_out = bundle.forecast_next(panel)
     else:
         since = panel.position[panel.offsets[:-1]]
-        made, left_out = bundle.score_panel(panel, since=since)
+        made, left_out = bundle.score_panel(panel, since=since, inputs=bundle.scale(panel))
         made["anomalous"] = made["score"] > made["threshold"]
     if len(made) == 0:
         name, reason = next(iter(left_out.items()))
@@ -85,20 +85,21 @@ def make_raw_panel(rows: pd.DataFrame, dataset: DatasetConfig) -> Panel:
 
 
 def example_rows(panel: Panel, *, steps: int) -> pd.DataFrame:
-    """Return the last rows of a panel's first whole series, as a model takes them."""
-    whole = [
-        number
-        for number in range(len(panel.series_ids))
-        if np.isfinite(_last_values(panel, number, steps)).all()
-        and panel.offsets[number + 1] - panel.offsets[number] >= steps
-    ]
-    number = whole[0] if whole else 0
-    rows = np.arange(panel.offsets[number], panel.offsets[number + 1])[-steps:]
+    """Return rows of one series as a model takes them: a run of `steps` observed steps.
+
+    The newest such run of the first series that has one; where none has, the longest run.
+    """
+    known = np.isfinite(panel.values).all(axis=1)
+    broken = np.maximum.accumulate(np.where(known, -1, np.arange(len(known))))
+    first = panel.offsets[:-1][panel.row_series]
+    run = np.where(known, np.arange(len(known)) - np.maximum(broken, first - 1), 0)
+    long = np.flatnonzero(run >= steps)
+    if len(long):
+        last = long[panel.row_series[long] == panel.row_series[long[0]]][-1]
+    else:
+        last = int(run.argmax())
+    rows = np.arange(last - min(int(run[last]), steps) + 1, last + 1)
     frame = pd.DataFrame(panel.values[rows], columns=list(panel.columns))
-    frame.insert(0, "series_id", panel.series_ids[number])
+    frame.insert(0, "series_id", panel.series_ids[panel.row_series[last]])
     frame.insert(1, "time", panel.times(rows).astype("datetime64[ns]"))
-    return frame.dropna(ignore_index=True)
-
-
-def _last_values(panel: Panel, number: int, steps: int) -> np.ndarray:
-    return panel.values[panel.offsets[number] : panel.offsets[number + 1]][-steps:]
+    return frame

@@ -36,6 +36,7 @@ def detect_events(dataset: str) -> Detection:
     from pipelines_lib.anomaly.detector import Detector
     from pipelines_lib.anomaly.nightly import first_due_positions, update_events
     from pipelines_lib.errors import BundleError
+    from pipelines_lib.series.calendar import make_calendar
     from pipelines_lib.series.read import read_panel
     from pipelines_lib.tables import SCORES, observations_table
     from pipelines_lib.tracking import detector_name, load_champion
@@ -53,7 +54,16 @@ def detect_events(dataset: str) -> Detection:
     if context.lake.count_rows(dataset, SCORES, equal=made_on).sum():
         skipped = f"scores by {name} v{model.version} on data version {version} are there already"
         get_run_logger().info("skipped: %s", skipped)
-        return Detection(name, model.version, mode, skipped=skipped, seconds=perf_counter() - began)
+        # A night killed after its scores has not brought the events up to date.
+        new = update_events(context.lake, dataset, detector, make_calendar(declared), scorer=name)
+        return Detection(
+            name,
+            model.version,
+            mode,
+            new_events=new,
+            skipped=skipped,
+            seconds=perf_counter() - began,
+        )
     panel, version = read_panel(context.lake, declared)
     since = first_due_positions(context.lake, dataset, detector, panel, scorer=name)
     rows, left_out = detector.score_panel(panel, since=since, device=context.device)

@@ -15,6 +15,7 @@ from tasks.ingest import Ingested
 from tasks.train import Trained
 
 if TYPE_CHECKING:
+    from pipelines_lib.config import DatasetConfig
     from pipelines_lib.reports.html import Section
     from pipelines_lib.reports.summary import ModelLine, NightSummary
 
@@ -81,7 +82,9 @@ def write_report(
         path.write_text(page, encoding="utf-8")
         run.log_file(path, "report")
         run.log_text("summary.md", to_markdown(night))
+        run.log_config(declared, prefix="dataset.")
         run.log_metrics(_metrics(night))
+        run.set_tags(_table_versions(context, declared))
         run.set_tags({f"champion.{m.task}": f"{m.name} v{m.version}" for m in models})
     create_markdown_artifact(
         to_markdown(night),
@@ -89,6 +92,14 @@ def write_report(
         description=f"{dataset}: night of {night.newest}",
     )
     return night
+
+
+def _table_versions(context: Context, declared: "DatasetConfig") -> dict[str, str]:
+    from pipelines_lib.tables import dataset_tables
+
+    tables = dataset_tables(declared.columns)
+    versions = {t.name: context.lake.table_version(declared.name, t) for t in tables}
+    return {f"data.{name}_version": str(v) for name, v in versions.items() if v is not None}
 
 
 def _champions(

@@ -79,6 +79,7 @@ def train_forecaster_model(dataset: str, config: ForecasterConfig) -> Trained:
             rows=compared.rows,
             obstacle=compared.obstacle,
         )
+        run.log_text("by_series.csv", fitted.evaluation.by_series.to_csv(index=False))
         figures = draw_forecaster(fitted, unit=declared.unit)
         return _log_results(
             run, name, fitted.forecaster, fitted, decision, figures, panel, config, began
@@ -135,7 +136,7 @@ def train_detector_model(dataset: str, config: DetectorConfig) -> Trained:
             obstacle=compared.obstacle,
         )
         run.set_tags({"truth": fitted.evaluation.truth})
-        figures = draw_detector(fitted, panel, unit=declared.unit)
+        figures = draw_detector(fitted, unit=declared.unit)
         return _log_results(
             run, name, fitted.detector, fitted, decision, figures, panel, config, began
         )

@@ -40,18 +40,27 @@ class Detector:
     calibrated_until: str
     """Last step (UTC, ISO) that training or threshold has seen."""
 
-    def scale(self, panel: Panel) -> np.ndarray:
-        """Scale a panel's features (N, F). An unknown series is scaled by its own rows."""
+    def scale(self, panel: Panel, *, since: np.ndarray | None = None) -> np.ndarray:
+        """Scale a panel's features (N, F).
+
+        A series unknown to the scaler is scaled by its own rows: in causal mode only by those
+        before the position `since` of each series (S,), NaN where there are none.
+        """
         raw = make_features(panel, self.config.features)
         own = fit_scaler(
             raw,
             series=panel.row_series,
             n_series=len(panel.series_ids),
-            rows=np.ones(len(raw), dtype=bool),
+            rows=self._own_rows(panel, since),
             kind=self.config.scaler,
         )
         scaler = prefer_fitted(self.scaler, own, series_ids=panel.series_ids, known=self.series_ids)
         return scaler.transform(raw, panel.row_series)
+
+    def _own_rows(self, panel: Panel, since: np.ndarray | None) -> np.ndarray:
+        if since is None or self.config.mode == "retrospective":
+            return np.ones(len(panel.position), dtype=bool)
+        return panel.position < since[panel.row_series]
 
     def score_panel(
         self,
@@ -75,7 +84,7 @@ class Detector:
             Rows `series_id`, `time`, `mode`, `score`, `threshold`, `feature`; and the series
             left out, with the reason.
         """
-        inputs = self.scale(panel) if inputs is None else inputs
+        inputs = self.scale(panel, since=since) if inputs is None else inputs
         known = np.isfinite(inputs).all(axis=1)
         config = self.config
         origins = make_origins(

@@ -7,6 +7,7 @@ import pandas as pd
 from sklearn.metrics import average_precision_score
 
 from pipelines_lib.comparison import skill_pct
+from pipelines_lib.series.panel import Panel
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class DetectorEvaluation:
     metrics: dict[str, float]
     truth: str
     scores: pd.DataFrame
+    judged: Panel
+    """The series that were scored, injected anomalies included."""
 
     @property
     def skill_pct(self) -> float:

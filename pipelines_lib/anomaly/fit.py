@@ -16,7 +16,7 @@ from pipelines_lib.anomaly.injection import inject_spikes
 from pipelines_lib.anomaly.scoring import score_steps
 from pipelines_lib.anomaly.thresholds import fit_threshold
 from pipelines_lib.config import DatasetConfig, DetectorConfig
-from pipelines_lib.series.features import make_features
+from pipelines_lib.series.features import RETURNS, make_features
 from pipelines_lib.series.panel import Panel
 from pipelines_lib.series.parts import (
     find_usable_series,
@@ -169,7 +169,7 @@ def evaluate_detector(
     if not (anomalous & (panel.position >= split.test.first)).any():
         judged, anomalous = inject_spikes(
             panel,
-            column=detector.dataset.target,
+            column=_column_seen(detector),
             since=split.test.first,
             seed=seed,
         )
@@ -199,7 +199,18 @@ def evaluate_detector(
     metrics |= evaluate_alarms(alarm, is_anomalous)
     metrics |= {"threshold": detector.threshold, "alarm_share_pct": float(100 * alarm.mean())}
     errors = {f"{name}_error": float(held_out[name].mean()) for name in scored}
-    return DetectorEvaluation(metrics | errors, truth, held_out)
+    return DetectorEvaluation(metrics | errors, truth, held_out, judged)
+
+
+def _column_seen(detector: Detector) -> str:
+    """Return the column to spike: the target, or one that the features can show."""
+    target, features = detector.dataset.target, detector.config.features
+    shown = {"volume_change": "volume", **RETURNS}
+    seen = [shown.get(name, "close" if name == "volatility" else name) for name in features]
+    prices = set(RETURNS.values())
+    if target in seen or (target in prices and prices & set(seen)):
+        return target
+    return seen[0]
 
 
 def _labelled_rows(panel: Panel, labels: pd.DataFrame) -> np.ndarray:

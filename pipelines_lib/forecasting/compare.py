@@ -30,7 +30,9 @@ def compare_forecasters(
             lookback=champion.config.lookback,
             sampling_rate=champion.config.sampling_rate,
         )
-        both = np.isin(origins, possible)
+        # A series that the champion does not know would be scaled by the held-out rows.
+        known = np.isin(panel.series_ids, champion.series_ids)[panel.row_series[origins]]
+        both = np.isin(origins, possible) & known
         judged = evaluate_on(
             champion,
             prepared,

@@ -132,9 +132,20 @@ class Forecaster:
             sampling_rate=config.sampling_rate,
         )
         last = panel.offsets[1:] - 1
-        ready = np.isin(last, complete) & np.isfinite(prepared.level[last])
+        ahead = config.horizon * config.sampling_rate
+        over = panel.position[last] + ahead <= panel.last_position
+        ready = np.isin(last, complete) & np.isfinite(prepared.level[last]) & ~over
         reach = (config.lookback - 1) * config.sampling_rate + 1
-        left_out = explain_unready(panel, prepared.inputs_known, np.flatnonzero(~ready), reach)
+        left_out = explain_unready(
+            panel, prepared.inputs_known, np.flatnonzero(~ready & ~over), reach
+        )
+        left_out |= {
+            panel.series_ids[number]: (
+                f"last observed on {panel.times(last[number : number + 1])[0]:.10}: the whole "
+                "horizon is past"
+            )
+            for number in np.flatnonzero(over)
+        }
         return last[ready], left_out
 
     # --- bundle --------------------------------------------------------------------------------

@@ -15,7 +15,6 @@ from pipelines_lib.reports.figures import (
     draw_losses,
     draw_scores,
 )
-from pipelines_lib.series.panel import Panel
 from pipelines_lib.training import TrainingResult
 
 EXAMPLES = 3
@@ -34,14 +33,16 @@ def draw_forecaster(fitted: FittedForecaster, *, unit: str) -> dict[str, Figure]
     return figures
 
 
-def draw_detector(fitted: FittedDetector, panel: Panel, *, unit: str) -> dict[str, Figure]:
+def draw_detector(fitted: FittedDetector, *, unit: str) -> dict[str, Figure]:
     """Draw losses, and the held-out scores with threshold and events of a few series."""
     figures = {"losses": _losses(fitted.training)}
-    held_out = fitted.evaluation.scores
+    held_out, panel = fitted.evaluation.scores, fitted.evaluation.judged
     events = find_events(held_out, calendar=panel.calendar, max_gap=fitted.detector.config.max_gap)
     with_events = events.sort_values("severity", ascending=False)["series_id"]
     target = panel.columns.index(fitted.detector.dataset.target)
-    for number, name in enumerate(_examples(with_events), start=1):
+    for number, name in enumerate(
+        _examples(with_events) or _examples(held_out["series_id"]), start=1
+    ):
         scores = held_out[held_out["series_id"] == name]
         series = panel.series_ids.index(name)
         rows = np.arange(panel.offsets[series], panel.offsets[series + 1])

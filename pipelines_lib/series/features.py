@@ -49,7 +49,8 @@ def make_features(panel: Panel, features: list[str]) -> np.ndarray:
             made[name] = _volume_change(panel)
         elif name == "volatility":
             made[name] = _volatility(panel)
-    return np.stack([made[name] for name in names], axis=1)
+    stacked = np.stack([made[name] for name in names], axis=1)
+    return np.where(np.isfinite(stacked), stacked, np.nan)  # the log of a price of 0, say
 
 
 def _derived(panel: Panel) -> list[str]:
@@ -69,18 +70,21 @@ def make_target(panel: Panel, target: str, *, target_kind: str, steps: int = 1) 
     """Compute what the network learns (N,): the level, or its log return over `steps` steps.
 
     Raises:
-        ConfigError: log_return is asked for a column with values that are not positive.
+        ConfigError: log_return is asked for, and every series has values that are not positive;
+            where only some have, those steps are unknown.
     """
     level = panel.column(target)
     if target_kind == "level":
         return level
-    if (level <= 0).any():
-        series = panel.series_ids[panel.row_series[np.flatnonzero(level <= 0)[0]]]
+    without_log = level <= 0
+    affected = np.unique(panel.row_series[without_log])
+    if len(affected) == len(panel.series_ids):  # else the others go on, these steps are unknown
+        series = panel.series_ids[affected[0]]
         raise ConfigError(
             f"target {target!r} of series {series} has values <= 0, which have no log return: "
             "set target_kind=level"
         )
-    log = np.log(level)
+    log = np.log(np.where(without_log, np.nan, level))
     return log - previous_values(panel, log, steps)
 
 
@@ -93,7 +97,9 @@ def previous_values(panel: Panel, values: np.ndarray, steps: int = 1) -> np.ndar
 
 
 def _log_return(panel: Panel, price: str) -> np.ndarray:
-    return np.log(panel.column(price)) - previous_values(panel, np.log(panel.column("close")))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        now, close = np.log(panel.column(price)), np.log(panel.column("close"))
+        return now - previous_values(panel, close)
 
 
 def _volume_change(panel: Panel) -> np.ndarray:

@@ -16,6 +16,7 @@ from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import AnyType
 
 import pipelines_lib
+from pipelines_lib.errors import SeriesError
 from pipelines_lib.tracking.promotion import Decision
 from pipelines_lib.tracking.tracker import Run, Tracker
 
@@ -87,9 +88,13 @@ def register_bundle(
         example: Raw rows that the model takes.
         predict: Maps raw rows to the model's answer, for the signature.
     """
+    shown_example: pd.DataFrame | None = example
     with warnings.catch_warnings():  # a step is never missing, whatever MLflow fears of integers
         warnings.filterwarnings("ignore", "Hint: Inferred schema", UserWarning)
-        answer = infer_signature(example, predict(example)).outputs
+        try:
+            answer = infer_signature(example, predict(example)).outputs
+        except SeriesError:  # no run in the data is long enough: the model is still good
+            answer, shown_example = None, None
     signature = ModelSignature(_raw_schema(list(example.columns)), answer)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "bundle"
@@ -103,7 +108,7 @@ def register_bundle(
                 code_paths=[str(Path(pipelines_lib.__file__).parent)],
                 pip_requirements=[f"{p}=={_installed(p)}" for p in PACKAGES],
                 signature=signature,
-                input_example=example,
+                input_example=shown_example,
             )
     client = run.client
     try:

@@ -33,12 +33,13 @@ class Tracker:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         self.uri = settings.mlflow_location
         self._artifacts: Path | None = None
-        if not settings.mlflow_uri:
+        if self.uri.startswith("sqlite:"):
             settings.mlflow_dir.mkdir(parents=True, exist_ok=True)
             self._artifacts = settings.mlflow_dir / "artifacts"
         mlflow.set_tracking_uri(self.uri)
         try:
             self.client = MlflowClient(self.uri)
+            self.client.search_experiments(max_results=1)  # it connects only when it is asked
         except MlflowException as error:
             raise ConfigError(
                 f"MLflow at {self.uri} cannot be used: {error.message}; start it, or correct "

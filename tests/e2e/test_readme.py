@@ -2,8 +2,10 @@
 
 import re
 import subprocess
+import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 import requests
 
@@ -13,6 +15,8 @@ from tests.mirror import open_mirror
 from tests.support import BIN, ROOT, clean_environment, wait_for
 
 pytestmark = pytest.mark.e2e
+
+README = ROOT / "README.md"
 
 TESTED = {
     "make demo": "test_make_demo_ends_with_a_summary_and_changes_nothing_when_repeated",
@@ -34,7 +38,7 @@ TESTED = {
 
 
 def test_every_command_of_the_readme_is_run_by_a_test():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = README.read_text(encoding="utf-8")
     blocks = re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL)
     commands = {
         line.replace(".venv/bin/", "") for block in blocks for line in block.strip().splitlines()
@@ -90,6 +94,21 @@ def test_make_demo_ends_with_a_summary_and_changes_nothing_when_repeated(tmp_pat
     assert lake_files(home) == before
     assert len(re.findall(r"^Skipped ", second.stdout, flags=re.MULTILINE)) == 5
     assert "0 of them new tonight" in second.stdout
+
+    snippet = re.search(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
+    place = {".tidewatch/mlflow": f"{home}/mlflow"}
+    code = snippet.group(1).replace(*place.popitem()).replace("raw_rows", "rows")
+    rows = "from pipelines_lib.lake import *; from pipelines_lib.tables import *\n"
+    rows += "from pipelines_lib.config import BAR_COLUMNS\n"
+    rows += f"rows = Lake('{home}/lake').read_rows('demo', observations_table(BAR_COLUMNS))\n"
+    said = subprocess.run(
+        [sys.executable, "-c", f"{rows}{code}\nprint(len(forecasts), forecasts.columns[0])"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout.strip().endswith("40 series_id")  # 8 series, 5 steps each
 
     models = tidewatch("models").stdout
     assert re.search(r"demo-forecaster v1 +champion, MLflow run \w{32}\n +first model", models)
@@ -189,12 +208,15 @@ def test_run_krx_kospi(tidewatch, shared_data):
     assert "Forecasts 943 series" in said
 
 
-def test_run_sine_forecasts_the_cosine_it_never_saw(tidewatch):
+def test_run_sine_forecasts_the_cosine_it_never_saw(tidewatch, tmp_path):
     ended = tidewatch("run", "sine")
     assert ended.returncode == 0, ended.stderr
     skill = float(re.search(r"skill ([+-][\d.]+) %", ended.stdout).group(1))
     assert skill > 80
     assert re.search(r"^ cos ", ended.stdout, flags=re.MULTILINE)
+    by_series = next((tmp_path / "home/mlflow/artifacts/sine/forecast").rglob("by_series.csv"))
+    unseen = pd.read_csv(by_series).set_index("series_id").loc["cos"]
+    assert unseen["lstm"] < 0.3 * unseen["last_value"]
 
 
 def test_jobs_lists_every_job(tidewatch):

@@ -202,11 +202,36 @@ def test_ingest_dataset_quarantines_a_bad_row_once(lake, dataset, frame):
     assert set(ingests(lake, dataset)["ingest_id"]) == {"first"}
 
 
-def test_ingest_dataset_with_nothing_but_bad_rows_stores_the_quarantine(lake, dataset, frame):
-    report = ingest(lake, dataset, FakeSource(frame.assign(value=np.nan)))
-    assert report.observations == MergeCounts()
-    assert report.quarantined == 20
-    assert (report.last_time, report.version) == ("", None)
+def test_ingest_dataset_with_nothing_but_bad_rows_quarantines_them_and_says_why(
+    lake, dataset, frame
+):
+    with pytest.raises(SourceError, match=r"all 20 rows .* \(not_finite 20: a value is missing"):
+        ingest(lake, dataset, FakeSource(frame.assign(value=np.nan)))
+    assert len(lake.read_rows("sensors", QUARANTINE)) == 20
+
+
+def test_ingest_dataset_logs_an_ingest_that_was_killed_before_its_log(
+    lake, dataset, frame, monkeypatch
+):
+    merge = Lake.merge_rows
+
+    def die_at_the_log(self, name, table, rows):
+        if table is INGESTS:
+            raise KeyboardInterrupt
+        return merge(self, name, table, rows)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Lake, "merge_rows", die_at_the_log)
+        with pytest.raises(KeyboardInterrupt):
+            ingest(lake, dataset, FakeSource(frame))
+    assert len(lake.read_rows("sensors", INGESTS)) == 0
+
+    ingest(lake, dataset, FakeSource(frame), ingest_id="second")
+
+    log = lake.read_rows("sensors", INGESTS)
+    assert set(log["ingest_id"]) == {"first"}
+    assert log["stored"].sum() == len(frame)
+    assert log["source"].str.startswith("lost").all()
 
 
 def test_ingest_dataset_keeps_labels(lake, dataset, frame):

@@ -168,6 +168,12 @@ def test_example_rows_take_the_first_whole_series(panel_of):
     assert example_rows(panel, steps=3)["value"].tolist() == [5.0, 6.0, 7.0]
 
 
-def test_example_rows_take_what_there_is_of_the_first_series_otherwise(panel_of):
-    panel = panel_of({"A": [1.0, float("nan"), 3.0]})
-    assert example_rows(panel, steps=3)["value"].tolist() == [1.0, 3.0]
+def test_example_rows_take_the_newest_run_that_is_long_enough(panel_of):
+    nan = float("nan")
+    panel = panel_of({"A": [1.0, 2.0, 3.0, nan, 5.0, nan], "B": [6.0, nan, 7.0]})
+    assert example_rows(panel, steps=2)["value"].tolist() == [2.0, 3.0]
+
+
+def test_example_rows_take_the_longest_run_where_none_is_long_enough(panel_of):
+    panel = panel_of({"A": [1.0, float("nan"), 3.0], "B": [4.0, 5.0]})
+    assert example_rows(panel, steps=3)["value"].tolist() == [4.0, 5.0]

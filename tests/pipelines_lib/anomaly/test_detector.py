@@ -52,14 +52,26 @@ def test_score_panel_scores_each_series_from_its_own_step(energetic, panel_of):
     assert rows["series_id"].tolist() == ["A", "A", "B"]
 
 
-def test_score_panel_scales_an_unknown_series_by_its_own_rows(energetic, panel_of):
-    rows, _ = score(energetic, panel_of({"Z": [100.0, 200.0, 300.0]}))
-    assert rows["score"].tolist() == pytest.approx([1.5])  # (300 - 200)^2 / 6667
+def test_scale_scales_an_unknown_series_by_its_own_rows(energetic, panel_of):
+    scaled = energetic.scale(panel_of({"Z": [100.0, 200.0, 300.0]}))
+    assert scaled[:, 0] == pytest.approx([-1.2247, 0.0, 1.2247], abs=1e-4)
+
+
+def test_score_panel_causal_scales_an_unknown_series_by_earlier_rows_only(energetic, panel_of):
+    calm = [100.0, 300.0, 100.0, 300.0]
+    before, _ = score(energetic, panel_of({"Z": [*calm, 400.0, 200.0]}), since=4)
+    after, _ = score(energetic, panel_of({"Z": [*calm, 400.0, 9000.0]}), since=4)
+    assert before["score"].iloc[0] == after["score"].iloc[0] == 4.0  # ((400 - 200) / 100)^2
+
+    rows, left_out = score(energetic, panel_of({"Z": [100.0, 200.0, 300.0]}))
+    assert len(rows) == 0
+    assert set(left_out) == {"Z"}
 
 
 def test_score_panel_leaves_out_series_with_a_reason(energetic, panel_of):
     panel = panel_of({"A": [10.0] * 5, "gap": [1.0, 2.0, NAN, 4.0, 5.0], "new": [1.0, 2.0]})
-    rows, left_out = score(energetic, panel)
+    first = np.full(3, panel.position.min())
+    rows, left_out = energetic.score_panel(panel, since=first, inputs=energetic.scale(panel))
     assert set(rows["series_id"]) == {"A"}
     assert sorted(left_out) == ["gap", "new"]
     assert all("2" in why and "3" in why for why in left_out.values())

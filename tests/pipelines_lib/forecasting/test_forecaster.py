@@ -133,12 +133,21 @@ def test_forecast_next_skips_holidays(constant_forecaster, make_bars, bars_datas
 
 
 def test_forecast_next_forecasts_each_series_from_its_own_last_step(constant_forecaster, panel_of):
-    forecaster = constant_forecaster([0.0], target_kind="level")
-    panel = panel_of({"A": [1.0, 2.0, 3.0], "B": [1.0, 2.0, 3.0, 4.0, 5.0]}, start={"B": 2})
+    forecaster = constant_forecaster([0.0, 0.0], target_kind="level")
+    panel = panel_of({"A": [1.0, 2.0, 3.0], "B": [1.0, 2.0, 3.0, 5.0]})
     rows, left_out = forecaster.forecast_next(panel)
     assert left_out == {}
-    assert dict(zip(rows["series_id"], rows["time"].dt.hour, strict=True)) == {"A": 3, "B": 7}
-    assert rows["last_value"].tolist() == [3.0, 5.0]
+    assert rows["series_id"].tolist() == ["A", "A", "B", "B"]
+    assert rows["time"].dt.hour.tolist() == [3, 4, 4, 5]
+    assert rows["last_value"].tolist() == [3.0, 3.0, 5.0, 5.0]
+
+
+def test_forecast_next_leaves_out_a_series_whose_horizon_is_past(constant_forecaster, panel_of):
+    forecaster = constant_forecaster([0.0], target_kind="level")
+    panel = panel_of({"ended": [1.0, 2.0, 3.0], "on": [1.0, 2.0, 3.0, 4.0]})
+    rows, left_out = forecaster.forecast_next(panel)
+    assert rows["series_id"].tolist() == ["on"]
+    assert "last observed on 2024-01-01" in left_out["ended"]
 
 
 def test_forecast_next_leaves_out_series_that_are_short_or_broken_near_the_end(
@@ -151,7 +160,8 @@ def test_forecast_next_leaves_out_series_that_are_short_or_broken_near_the_end(
             "broken": [1.0, 2.0, 3.0, 4.0, NAN, 6.0, 7.0],
             "mended": [1.0, NAN, 3.0, 4.0, 5.0],
             "short": [1.0, 2.0],
-        }
+        },
+        start={"A": 3, "mended": 2, "short": 5},
     )
     rows, left_out = forecaster.forecast_next(panel)
     assert rows["series_id"].tolist() == ["A", "mended"]

@@ -20,8 +20,8 @@ def test_draw_forecaster_draws_losses_errors_and_a_few_paths(fitted_forecaster):
     assert len(figures["error_by_horizon"].axes[0].containers) == 4  # model and three baselines
 
 
-def test_draw_detector_draws_scores_of_series_with_events(fitted_detector, sine_panel):
-    figures = draw_detector(fitted_detector, sine_panel, unit="degC")
+def test_draw_detector_draws_scores_of_series_with_events(fitted_detector):
+    figures = draw_detector(fitted_detector, unit="degC")
     assert "losses" in figures
     assert 2 <= len(figures) <= 4
     top, bottom = figures["scores_1"].axes

@@ -188,11 +188,25 @@ def test_make_target_of_a_log_return_over_two_steps(make_day_panel):
 
 @pytest.mark.parametrize("value", [0.0, -1.0])
 def test_make_target_refuses_a_log_return_of_what_is_not_positive(make_day_panel, value):
-    panel = make_day_panel({"A": {"value": [1.0, 2.0]}, "B": {"value": [1.0, value]}})
+    panel = make_day_panel({"B": {"value": [1.0, value]}})
     with pytest.raises(ConfigError, match=r"'value' of series B .*<= 0.*target_kind=level"):
         make_target(panel, "value", target_kind="log_return")
     made = make_target(panel, "value", target_kind="level")
-    assert made.tolist() == [1.0, 2.0, 1.0, value]
+    assert made.tolist() == [1.0, value]
+
+
+def test_make_target_leaves_steps_without_a_log_return_unknown_where_others_have_one(
+    make_day_panel,
+):
+    panel = make_day_panel({"A": {"value": [1.0, 1.0]}, "B": {"value": [0.0, 1.0]}})
+    made = make_target(panel, "value", target_kind="log_return")
+    assert np.isnan(made).tolist() == [True, False, True, True]
+
+
+def test_make_features_makes_no_infinite_value(make_day_panel):
+    columns = {"open": [1.0, 1.0], "high": [1.0, 1.0], "low": [1.0, 1.0], "close": [0.0, 1.0]}
+    panel = make_day_panel({"A": columns})
+    assert np.isnan(make_features(panel, ["close_return"])).all()
 
 
 @settings(deadline=None)
