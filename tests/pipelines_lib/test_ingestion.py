@@ -8,7 +8,7 @@ import pytest
 from pipelines_lib import ingestion
 from pipelines_lib.errors import ConfigError, SourceError
 from pipelines_lib.ingestion import ingest_dataset
-from pipelines_lib.lake import MergeCounts, read_dataset
+from pipelines_lib.lake import Lake, MergeCounts, read_dataset
 from pipelines_lib.sources import Fetched
 from pipelines_lib.tables import INGESTS, LABELS, QUARANTINE, dataset_tables, observations_table
 
