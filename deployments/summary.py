@@ -29,6 +29,7 @@ def print_night(night: "NightSummary", console: Console, *, mlflow_server: str =
             title=escape(f"Forecasts of {night.target} ({night.unit or 'no unit'})"),
             title_justify="left",
             box=None,
+            padding=(0, 0, 0, 1),
         )
         table.add_column("series", no_wrap=True)
         table.add_column("last", justify="right", no_wrap=True)
