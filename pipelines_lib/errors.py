@@ -2,7 +2,15 @@
 
 
 class TidewatchError(Exception):
-    """Base of every error that a user can act on; shown as a sentence, never as a stack trace."""
+    """Base of every error that a user can act on; shown as a sentence, never as a stack trace.
+
+    `transient` says that it may pass by itself, so that repeating helps: a server that is busy, a
+    disk that was full.
+    """
+
+    def __init__(self, message: str, *, transient: bool = False) -> None:
+        super().__init__(message)
+        self.transient = transient
 
 
 class ConfigError(TidewatchError):

@@ -32,6 +32,18 @@ class Settings(BaseSettings):
     read_timeout_s: float = Field(
         30.0, gt=0, description="Seconds to wait for the next bytes of a source's answer."
     )
+    answer_timeout_s: float = Field(
+        120.0, gt=0, description="Seconds within which a source's whole answer must have come."
+    )
+    attempts: int = Field(
+        4, ge=1, le=10, description="Times that a request is sent whose fault may pass."
+    )
+    requests_per_second: float = Field(
+        4.0, gt=0, description="Requests a second to one source, over all tasks together."
+    )
+    parallel_requests: int = Field(
+        4, ge=1, le=32, description="Requests to a source that are under way at the same time."
+    )
     fdr_mirror: str = Field(
         "",
         description="Base URL asked instead of FinanceDataReader's hosts, as MIRROR/HOST/PATH; "

@@ -5,7 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised when a stored table can no longer be read by older code."""
 
 TIME = pa.timestamp("us", tz="UTC")
@@ -23,6 +23,8 @@ class Column:
     meaning: str
     provenance: bool = False
     """Says who wrote the row, not what is true: alone it is no reason to write again."""
+    added_in: int = 1
+    """Schema version that brought the column; in tables older than that it is null."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,12 @@ STEP_TIME = Column("time", TIME, "UTC time of the step; a daily bar: its session
 RUN = Column("run_id", TEXT, "MLflow run that made the model", provenance=True)
 MODEL_VERSION = Column("model_version", TEXT, "registered version of the model", provenance=True)
 INGEST = Column("ingest_id", TEXT, "the ingest that wrote the row", provenance=True)
+STALE = Column(
+    "stale",
+    TEXT,
+    "the ingest that restated the history it was made on; null: valid",
+    added_in=2,
+)
 
 
 OBSERVATIONS_KEY = ("series_id", "time")
@@ -101,6 +109,62 @@ INGESTS = Table(
     ),
 )
 
+RELEASES = Table(
+    "releases",
+    "quarantined rows that were let through after all",
+    ("series_id", "rule", "row"),
+    (
+        SERIES,
+        Column("rule", TEXT, "the rule that is waived for this row"),
+        Column("row", TEXT, "the row as it came, as JSON"),
+        Column("at", TIME, "when it was released"),
+        Column("why", TEXT, "`passes now`: the rule has changed; `by hand`: a person's decision"),
+    ),
+)
+
+RESTATEMENTS = Table(
+    "restatements",
+    "histories that the source has changed: splits, later adjustments",
+    ("ingest_id", "series_id"),
+    (
+        Column("ingest_id", TEXT, "the ingest that found it"),
+        SERIES,
+        Column("at", TIME, "when the ingest began"),
+        Column("first_time", TIME, "first stored step that changed"),
+        Column("last_time", TIME, "last stored step that changed"),
+        Column("rows", COUNT, "stored rows that changed"),
+        Column("factor", REAL, "median of new over old, of the target"),
+        Column("factor_low", REAL, "the smallest factor"),
+        Column("factor_high", REAL, "the largest factor"),
+        Column("old_version", COUNT, "version of observations that still has the old history"),
+    ),
+)
+
+SERIES_STATES = Table(
+    "series",
+    "what is known of each series that was ever asked for",
+    ("series_id",),
+    (
+        SERIES,
+        Column("state", TEXT, "live, failing (no answer tonight) or dead (nothing moves)"),
+        Column("since", TIME, "last step at which it moved, first failure; null: live"),
+        Column("reason", TEXT, "why it is not live, in words"),
+        Column("asked_from", TEXT, "date from which its history was asked for; empty: all"),
+        INGEST,
+    ),
+)
+
+LISTINGS = Table(
+    "listings",
+    "the series of a market, as its listing named them",
+    ("market", "series_id"),
+    (
+        Column("market", TEXT, "the market"),
+        SERIES,
+        Column("listed_at", TIME, "when a listing last named it"),
+    ),
+)
+
 LABELS = Table(
     "labels",
     "steps known to be anomalous",
@@ -123,6 +187,7 @@ FORECASTS = Table(
         Column("upper", REAL, "upper end of the interval, in the target's unit"),
         Column("interval", REAL, "nominal coverage of the interval, a fraction"),
         Column("last_value", REAL, "the naive forecast: the target at the origin"),
+        STALE,
         Column("data_version", COUNT, "version of observations it was made on", provenance=True),
         RUN,
         MODEL_VERSION,
@@ -141,6 +206,7 @@ SCORES = Table(
         Column("score", REAL, "squared reconstruction error in scaled units, >= 0"),
         Column("threshold", REAL, "scores strictly above it are anomalous"),
         Column("feature", TEXT, "the feature that contributed most"),
+        STALE,
         Column("data_version", COUNT, "version of observations it was made on", provenance=True),
         RUN,
         MODEL_VERSION,
@@ -184,7 +250,11 @@ def dataset_tables(value_columns: tuple[str, ...]) -> tuple[Table, ...]:
     return (
         observations_table(value_columns),
         QUARANTINE,
+        RELEASES,
         INGESTS,
+        RESTATEMENTS,
+        SERIES_STATES,
+        LISTINGS,
         LABELS,
         FORECASTS,
         SCORES,

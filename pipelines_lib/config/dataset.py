@@ -22,6 +22,13 @@ class SourceConfig(Config):
         description="fdr: FinanceDataReader over the network; files: CSV or Parquet; "
         "synthetic-market, synthetic-sine: made here, the same for the same seed.",
     )
+    market: Literal[
+        "", "KRX", "KOSPI", "KOSDAQ", "KONEX", "ETF/KR", "NASDAQ", "NYSE", "AMEX", "S&P500"
+    ] = Field(
+        "",
+        description="fdr: every share in the listing of this market, besides series_ids; empty: "
+        "only series_ids.",
+    )
     path: str = Field(
         "",
         description="files: one CSV or Parquet file, or a folder of them. "
@@ -56,6 +63,8 @@ class SourceConfig(Config):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if self.market and self.kind != "fdr":
+            raise ValueError(f"source.market is {self.market!r}: only kind=fdr lists a market")
         if self.kind == "files" and not self.path:
             raise ValueError("source.path is empty: name the file or folder to read")
         for entry in self.columns:
@@ -84,8 +93,10 @@ class DatasetConfig(Config):
     )
     target: ColumnName = Field("close", description="The column that is forecast.")
     unit: str = Field("KRW", max_length=20, description="Unit of the target, for axes and tables.")
-    calendar: Literal["XKRX", "XNYS", "fixed"] = Field(
-        "XKRX", description="Exchange whose sessions are the steps, or fixed: round the clock."
+    calendar: Literal["XKRX", "XNYS", "XTKS", "XHKG", "XSHG", "XLON", "24/5", "fixed"] = Field(
+        "XKRX",
+        description="Exchange whose sessions are the steps; 24/5: Monday to Friday, for exchange "
+        "rates; fixed: round the clock.",
     )
     step_minutes: int = Field(
         1440, ge=1, le=10_080, description="Minutes between steps of the fixed calendar."
@@ -104,6 +115,27 @@ class DatasetConfig(Config):
         ge=0,
         description="bars: largest believable move of the close between sessions, as a fraction; "
         "a larger one is quarantined; 0: not checked.",
+    )
+    close_margin_minutes: int = Field(
+        120,
+        ge=0,
+        le=2880,
+        description="bars: minutes after the close of a session before its bar is final; until "
+        "then it is not stored.",
+    )
+    overlap_steps: int = Field(
+        10,
+        ge=1,
+        le=1000,
+        description="Stored steps that are asked for again, to notice a changed history. Files "
+        "are compared whole.",
+    )
+    dead_after_steps: int = Field(
+        60,
+        ge=0,
+        le=100_000,
+        description="Steps without a new row, without trading or on one value after which a "
+        "series counts as dead; 0: never.",
     )
 
     max_failed_share: float = Field(

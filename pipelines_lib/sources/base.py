@@ -1,6 +1,6 @@
 """The interface of a source: series ids in, raw rows out, nothing checked yet."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
@@ -16,16 +16,24 @@ class Fetched:
     value columns asked for; other columns are dropped. Order, duplicates and values are as they
     came: the quality rules judge them.
     `labels` has `series_id`, `time`, `kind`: steps the source knows to be anomalous.
-    `failures` maps a series that could not be fetched to the reason.
+    `failures` maps a series that could not be fetched to the reason; those in `transient` failed
+    in a way that may pass. A file that may hold any series stands under its own name.
     """
 
     rows: pd.DataFrame
     labels: pd.DataFrame | None = None
     failures: dict[str, str] = field(default_factory=dict)
+    transient: frozenset[str] = frozenset()
 
 
 class Source(Protocol):
-    """A place that rows come from."""
+    """A place that rows come from.
+
+    `whole` says that a part of the history costs as much as all of it (files): such a source is
+    always asked for everything, others for what is new.
+    """
+
+    whole: bool
 
     def describe(self) -> str:
         """Return kind and place in a few words, without secrets."""
@@ -40,9 +48,9 @@ class Source(Protocol):
         ...
 
     def fetch_rows(
-        self, series_ids: Sequence[str], *, start: date | None, end: date | None
+        self, starts: Mapping[str, date | None], *, end: date | None
     ) -> Fetched:
-        """Fetch the rows of these series from `start` to `end`, both inclusive.
+        """Fetch the rows of each series from its start to `end`, both inclusive; None: no bound.
 
         A series that fails goes to `failures` and never stops the others.
         """
