@@ -3,8 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from pipelines_lib.series.calendar import Calendar
-from pipelines_lib.series.quality import naive_times
+from pipelines_lib.series.calendar import Calendar, naive_times
 
 
 def find_events(scores: pd.DataFrame, *, calendar: Calendar, max_gap: int) -> pd.DataFrame:

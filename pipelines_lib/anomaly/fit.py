@@ -23,7 +23,7 @@ from pipelines_lib.series.parts import (
     make_part_origins,
     refuse_unknown_series,
 )
-from pipelines_lib.series.quality import naive_times
+from pipelines_lib.series.calendar import naive_times
 from pipelines_lib.series.scaling import fit_scaler
 from pipelines_lib.series.splits import Split, make_split
 from pipelines_lib.training import EpochReport, TrainingResult, WindowData, seeded, train

@@ -5,14 +5,18 @@ that distances in steps are differences of positions.
 """
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 import numpy as np
+import pandas as pd
 
 from pipelines_lib.config import DatasetConfig
 from pipelines_lib.errors import SeriesError
 
 FIRST_SESSION = "1980-01-01"
+KNOWN_SINCE = {"XTKS": "1997-01-01", "XSHG": "1990-12-03"}
+"""Where the package knows an exchange only from a later day on."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,10 @@ class Calendar:
     """Minutes from 1970-01-01 00:00 UTC to the first step of the fixed calendar."""
     sessions: np.ndarray | None = None
     """Session dates of an exchange, sorted; None: a fixed step."""
+    closes: np.ndarray | None = None
+    """When each of these sessions closes."""
+    zone: str = "UTC"
+    """Time zone of the exchange."""
 
     @property
     def _step_us(self) -> int:
@@ -62,6 +70,23 @@ class Calendar:
             )
         return self.sessions[positions]
 
+    def last_before(self, moment: datetime) -> int:
+        """Return the position of the last step that begins at or before a moment, -1: none."""
+        stamp = _as_stamp(moment)
+        if self.sessions is None:
+            return int((stamp.astype("int64") - self._offset_us) // self._step_us)
+        return int(np.searchsorted(self.sessions, stamp, side="right")) - 1
+
+    def last_closed(self, moment: datetime) -> int:
+        """Return the position of the last step that is over at a moment, -1: none.
+
+        A session is over at its exchange's close, a step of the fixed calendar when the next one
+        begins.
+        """
+        if self.closes is None:
+            return self.last_before(moment) - 1
+        return int(np.searchsorted(self.closes, _as_stamp(moment), side="right")) - 1
+
     @property
     def natural_season(self) -> int:
         """Return the steps of the season people expect: a week of sessions, a day of steps."""
@@ -74,12 +99,38 @@ def make_calendar(dataset: DatasetConfig) -> Calendar:
     """Return the calendar of a dataset."""
     if dataset.calendar == "fixed":
         return Calendar("fixed", dataset.step_minutes, dataset.offset_minutes)
-    return Calendar(dataset.calendar, 1440, 0, _exchange_sessions(dataset.calendar))
+    return _exchange_calendar(dataset.calendar)
 
 
-@lru_cache(maxsize=4)
-def _exchange_sessions(name: str) -> np.ndarray:
+def last_final_position(dataset: DatasetConfig, calendar: Calendar, at: datetime) -> int:
+    """Return the position of the last step whose row is final at a moment, -1: none.
+
+    A bar is final `close_margin_minutes` after its session: until then close and volume move. A
+    reading on the fixed calendar is final once its time has come.
+    """
+    reading = calendar.sessions is None and dataset.kind == "values"
+    if reading and dataset.source.kind != "fdr":  # FinanceDataReader's values are daily, too
+        return calendar.last_before(at)
+    return calendar.last_closed(at - timedelta(minutes=dataset.close_margin_minutes))
+
+
+def naive_times(times: pd.Series) -> np.ndarray:
+    """Return UTC times as datetime64[us] without a zone, the form positions are looked up in."""
+    return times.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy().astype("datetime64[us]")
+
+
+@lru_cache(maxsize=8)
+def _exchange_calendar(name: str) -> Calendar:
     import exchange_calendars  # 1 s to import, 2 s to build: only where an exchange is asked for
 
-    sessions = exchange_calendars.get_calendar(name, start=FIRST_SESSION).sessions
-    return sessions.to_numpy().astype("datetime64[us]")
+    first = KNOWN_SINCE.get(name, FIRST_SESSION)
+    exchange = exchange_calendars.get_calendar(name, start=first)
+    sessions = exchange.sessions.to_numpy().astype("datetime64[us]")
+    closes = exchange.closes.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy()
+    return Calendar(name, 1440, 0, sessions, closes.astype("datetime64[us]"), str(exchange.tz))
+
+
+def _as_stamp(moment: datetime) -> np.datetime64:
+    stamp = pd.Timestamp(moment)
+    utc = stamp if stamp.tz is None else stamp.tz_convert("UTC").tz_localize(None)
+    return np.datetime64(utc.to_datetime64(), "us")

@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines_lib.errors import SeriesError
-from pipelines_lib.series.calendar import Calendar
-from pipelines_lib.series.quality import naive_times
+from pipelines_lib.series.calendar import Calendar, naive_times
 
 
 @dataclass(frozen=True)

@@ -160,7 +160,7 @@ def test_run_krx_live_by_a_mirror(tidewatch):
         )
     assert ended.returncode == 0, ended.stderr
     assert re.search(r"Ingest +2,400 rows fetched: 2,400 new", ended.stdout)
-    assert re.search(r"Repaired +halt 2", ended.stdout)
+    assert re.search(r"Repaired +halted 2", ended.stdout)
     assert re.search(r"Forecasts +2 series", ended.stdout)
     assert any("fchart.stock.naver.com" in path for path in mirror.asked)
 
@@ -178,7 +178,7 @@ def test_run_krx_samsung(tidewatch, shared_data):
     ended = tidewatch("run", "krx-samsung", "--set", f"source.path={shared_data}/krx/005930.csv")
     assert ended.returncode == 0, ended.stderr
     assert "6,000 rows fetched: 6,000 new" in ended.stdout
-    assert re.search(r"Repaired +range_rounding 33, halt 3", ended.stdout)
+    assert re.search(r"Repaired +range_rounding 33, halted 3", ended.stdout)
 
 
 def test_run_samsung_open(tidewatch, shared_data, tmp_path):
@@ -203,7 +203,7 @@ def test_run_krx_kospi(tidewatch, shared_data):
     assert ended.returncode == 0, ended.stderr
     said = " ".join(ended.stdout.split())
     assert "1,428,309 rows fetched: 1,428,297 new" in said
-    assert "halt 14,970, range_rounding 2,546" in said
+    assert "halted 14,970, range_rounding 2,546" in said
     assert "Quarantined price_limit 12" in said
     assert "Forecasts 943 series" in said
 

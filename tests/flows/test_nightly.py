@@ -81,7 +81,7 @@ def test_nightly_fills_every_table_and_reports(first_night):
     assert (forecasts["value"] < forecasts["upper"]).all()
     assert len(lake.read_rows("market", SCORES)) > 0
     assert night.n_forecast_series == 4
-    assert night.repaired["halt"] > 0
+    assert night.repaired["halted"] > 0
     assert night.quarantined == {"price_order": 1}
     assert {model.task for model in night.models} == {"forecast", "detect"}
     assert night.n_events == len(lake.read_rows("market", EVENTS))

@@ -173,7 +173,7 @@ def test_ingest_dataset_counts_repaired_rows_that_it_stored(lake, bars_dataset, 
     bars.loc[5, halted] = 0.0
     report = ingest(lake, dataset, FakeSource(bars), ingest_id="second")
 
-    assert report.rules == {"halt": 3}
+    assert report.rules == {"halted": 3}
     assert report.observations == MergeCounts(inserted=1, unchanged=5)
     assert observations(lake, dataset)["repair"].count() == 3
     told = ingests(lake, dataset)[["stored", "repaired"]].to_numpy().tolist()

@@ -52,7 +52,7 @@ def night() -> Callable[..., NightSummary]:
             "unchanged": 37,
             "quarantined_new": 2,
             "total_rows": 123_456,
-            "repaired": {"halt": 12},
+            "repaired": {"halted": 12},
             "quarantined": {"price_order": 4, "duplicate": 1},
             "models": [model],
             "n_forecast_series": 7,
@@ -87,7 +87,7 @@ def lived_lake(
     lake = Lake(str(tmp_path_factory.mktemp("lived") / "lake"))
     name, table = sine_dataset.name, observations_table(sine_dataset.columns)
     repaired = sine_rows.assign(
-        repair=sine_rows["repair"].where(sine_rows.index % 100 != 0, "halt")
+        repair=sine_rows["repair"].where(sine_rows.index % 100 != 0, "halted")
     )
     lake.merge_rows(name, table, repaired)
     start = sine_rows["time"].min()

@@ -58,7 +58,7 @@ def render(night):
         "Earlier forecasts that came true since: 35",
         "000660",
         "volume_change",
-        "halt 12",
+        "halted 12",
         "price_order 4, duplicate 1",
         "the source has no rows",
         "only 3 steps",

@@ -44,7 +44,7 @@ def test_summarise_night_counts_what_the_lake_holds(summarise):
     night, _ = summarise()
     assert (night.n_series, night.total_rows) == (4, 4 * 420)
     assert night.newest == "2024-01-18 11:00"
-    assert night.repaired == {"halt": 17}
+    assert night.repaired == {"halted": 17}
     assert night.quarantined == {"not_finite": 2, "duplicate": 1}
     assert (night.fetched, night.inserted, night.updated, night.unchanged) == (100, 60, 10, 28)
     assert night.quarantined_new == 2

@@ -38,7 +38,7 @@ def test_number_has_about_four_digits(value, shown):
 
 
 def test_rule_counts():
-    assert rule_counts({"halt": 12_345, "duplicate": 1}) == "halt 12,345, duplicate 1"
+    assert rule_counts({"halted": 12_345, "duplicate": 1}) == "halted 12,345, duplicate 1"
     assert rule_counts({}) == "none"
 
 
@@ -118,7 +118,7 @@ def test_realised_skill():
     [
         "# prices: night of 2024-02-08",
         "1,240 rows fetched, 1,200 new, 3 changed, 37 unchanged; 2 new in quarantine",
-        "123,456 rows of 8 series; repaired: halt 12; quarantined: price_order 4, duplicate 1",
+        "123,456 rows of 8 series; repaired: halted 12; quarantined: price_order 4, duplicate 1",
         "**prices-forecaster v3**: MAE 812.4 KRW, last value 900.0 KRW: skill +9.7 %",
         "**Forecasts**: 7 series",
         "**Events**: 11, of them new tonight 1",

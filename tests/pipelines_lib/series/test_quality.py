@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines_lib.config import DatasetConfig
-from pipelines_lib.series.calendar import Calendar
-from pipelines_lib.series.quality import RULES, check_rows, naive_times
+from pipelines_lib.series.calendar import Calendar, naive_times
+from pipelines_lib.series.quality import check_rows
+from pipelines_lib.series.rules import RULES
 
 BARS = DatasetConfig(name="prices", calendar="fixed")
 VALUES = DatasetConfig(
@@ -50,7 +51,7 @@ def test_check_rows_passes_good_bars_untouched(make_bars, krx_calendar):
         checked.good[columns], frame.sort_values(["series_id", "time"])[columns]
     )
     assert checked.good["repair"].isna().all()
-    assert checked.counts == {}
+    assert set(checked.counts) == {"out_of_order"}  # a warning, no more
     assert list(checked.quarantined) == ["series_id", "time", "rule", "reason", "row"]
     assert len(checked.quarantined) == 0
 
@@ -65,8 +66,8 @@ def test_check_rows_of_nothing_is_empty():
 def test_check_rows_repairs_a_halt_with_its_close():
     checked = check(bars(("2024-01-02", *GOOD), ("2024-01-03", 0, 0, 0, 105, 0)))
     assert prices(checked) == [[100, 110, 90, 105, 1000], [105, 105, 105, 105, 0]]
-    assert checked.good["repair"].fillna("").tolist() == ["", "halt"]
-    assert checked.counts == {"halt": 1}
+    assert checked.good["repair"].fillna("").tolist() == ["", "halted"]
+    assert checked.counts == {"halted": 1}
     assert len(checked.quarantined) == 0
 
 
@@ -159,7 +160,7 @@ def test_check_rows_never_takes_the_first_row_of_a_series_for_a_jump():
             bars(flat("2024-01-02", 9000), flat("2024-01-03", 9000), series_id="B"),
         ]
     )
-    assert check(frame).counts == {}
+    assert "price_limit" not in check(frame).counts
 
 
 def test_check_rows_price_limit_of_zero_is_not_checked():
@@ -246,7 +247,7 @@ def test_check_rows_judges_a_row_by_the_first_rule_it_breaks():
 
 def test_check_rows_quarantines_a_repaired_row_that_jumps_as_it_came():
     checked = check(bars(flat("2024-01-02", 100), ("2024-01-03", 0, 0, 0, 900, 0)))
-    assert checked.counts == {"halt": 1, "price_limit": 1}
+    assert checked.counts == {"halted": 1, "price_limit": 1}
     assert json.loads(checked.quarantined["row"][0]) == {
         "time": "2024-01-03T00:00:00.000000Z",
         "open": 0,
@@ -267,15 +268,21 @@ def test_check_rows_compares_a_jump_with_the_last_good_row():
 
 def test_rules_stand_in_the_order_in_which_they_are_judged():
     assert [(rule.name, rule.action) for rule in RULES] == [
-        ("time_unreadable", "quarantined"),
-        ("off_calendar", "quarantined"),
-        ("duplicate", "quarantined"),
-        ("not_finite", "quarantined"),
-        ("halt", "repaired"),
-        ("not_positive", "quarantined"),
-        ("range_rounding", "repaired"),
-        ("price_order", "quarantined"),
-        ("price_limit", "quarantined"),
+        ("time_unreadable", "quarantine"),
+        ("out_of_order", "warn"),
+        ("time_zone", "repair"),
+        ("off_calendar", "quarantine"),
+        ("open_session", "postpone"),
+        ("duplicate", "quarantine"),
+        ("missing_session", "warn"),
+        ("not_finite", "quarantine"),
+        ("halted", "repair"),
+        ("not_positive", "quarantine"),
+        ("range_rounding", "repair"),
+        ("price_order", "quarantine"),
+        ("price_limit", "quarantine"),
+        ("zero_volume_run", "warn"),
+        ("stale_repeat", "warn"),
     ]
 
 
@@ -315,8 +322,9 @@ def test_check_rows_loses_nothing(first, second):
     frame = pd.concat([bars(*first, series_id="A"), bars(*second, series_id="B")])
     checked = check(frame)
 
-    repaired = {rule.name for rule in RULES if rule.repair}
-    refused = {name: n for name, n in checked.counts.items() if name not in repaired}
+    repaired = {rule.name for rule in RULES if rule.action == "repair"}
+    holding = {rule.name for rule in RULES if rule.action == "quarantine"}
+    refused = {name: n for name, n in checked.counts.items() if name in holding}
     assert len(frame) == len(checked.good) + sum(refused.values())
     assert set(checked.quarantined["rule"]) == set(refused)
     stored = checked.quarantined["rule"].value_counts().to_dict()
@@ -335,11 +343,136 @@ def test_check_rows_makes_rows_that_every_rule_passes(rows):
     assert good["time"].is_monotonic_increasing
     assert np.isfinite(good[["open", "high", "low", "close", "volume"]].to_numpy()).all()
     again = check(good)
-    assert set(again.counts) <= {"price_limit"}  # a refused jump leaves its neighbours to compare
-    if not again.counts:
+    warnings = {rule.name for rule in RULES if rule.action == "warn"}
+    broken = set(again.counts) - warnings
+    assert broken <= {"price_limit"}  # a refused jump leaves its neighbours to compare
+    if not broken:
         pd.testing.assert_frame_equal(
             again.good.drop(columns="repair"), good.drop(columns="repair")
         )
+
+
+def judge(frame, at, calendar, **fields):
+    dataset = DatasetConfig(name="d", **fields)
+    return check_rows(frame, dataset=dataset, calendar=calendar, at=pd.Timestamp(at, tz="UTC"))
+
+
+@pytest.mark.parametrize(
+    ("at", "stored"),
+    [
+        ("2024-01-03T06:00", [2]),  # 15:00 in Seoul: trading goes on
+        ("2024-01-03T08:29", [2]),  # closed at 15:30, the margin of two hours is not over
+        ("2024-01-03T08:30", [2, 3]),
+        ("2024-01-04T00:00", [2, 3]),
+    ],
+)
+def test_check_rows_puts_off_the_row_of_an_open_session(at, stored, krx_calendar):
+    frame = bars(("2024-01-02", *GOOD), ("2024-01-03", *GOOD[:4], 7.0))
+    checked = judge(frame, at, krx_calendar)
+    assert checked.good["time"].dt.day.tolist() == stored
+    assert checked.counts.get("open_session", 0) == 2 - len(stored)
+    assert len(checked.quarantined) == 0  # the source will give it again
+
+
+def test_check_rows_puts_off_a_reading_of_the_future():
+    frame = values(("A", "2024-01-02", 1.0), ("A", "2024-01-03", 2.0))
+    at = pd.Timestamp("2024-01-02T12:00", tz="UTC")
+    checked = check_rows(frame, dataset=VALUES, calendar=DAYS, at=at)
+    assert checked.good["value"].tolist() == [1.0]
+    assert checked.counts == {"open_session": 1}
+
+
+def test_check_rows_puts_a_time_at_the_exchanges_midnight_on_its_session(krx_calendar):
+    frame = bars(("2024-01-01T15:00Z", *GOOD), ("2024-01-02T15:00Z", *GOOD[:4], 7.0))
+    checked = check_rows(frame, dataset=DatasetConfig(name="d"), calendar=krx_calendar)
+    assert checked.counts == {"time_zone": 2}
+    assert checked.good["time"].tolist() == [
+        pd.Timestamp("2024-01-02", tz="UTC"),
+        pd.Timestamp("2024-01-03", tz="UTC"),
+    ]
+    assert checked.good["repair"].tolist() == ["time_zone", "time_zone"]
+
+
+def test_check_rows_sees_that_a_mended_time_stands_already(krx_calendar):
+    frame = bars(("2024-01-01T15:00Z", *GOOD), ("2024-01-02", *GOOD))
+    checked = check_rows(frame, dataset=DatasetConfig(name="d"), calendar=krx_calendar)
+    assert checked.counts == {"time_zone": 1, "duplicate": 1}
+    assert len(checked.good) == 1
+
+
+def test_check_rows_does_not_mend_a_midnight_of_a_holiday(krx_calendar):
+    frame = bars(("2023-12-31T15:00Z", *GOOD))  # New Year's Day in Seoul
+    checked = check_rows(frame, dataset=DatasetConfig(name="d"), calendar=krx_calendar)
+    assert checked.counts == {"off_calendar": 1}
+
+
+def test_check_rows_warns_of_rows_out_of_order():
+    frame = values(
+        ("A", "2024-01-03", 3.0), ("B", "2024-01-01", 9.0), ("A", "2024-01-02", 2.0),
+        ("A", "2024-01-04", 4.0),
+    )  # fmt: skip
+    checked = check(frame, VALUES)
+    assert checked.counts == {"out_of_order": 1}
+    assert checked.examples == {"out_of_order": "A 2024-01-02"}
+    assert checked.good["value"].tolist() == [2.0, 3.0, 4.0, 9.0]
+
+
+def test_check_rows_counts_the_missing_steps_of_each_series():
+    frame = values(
+        ("A", "2024-01-01", 1.0), ("A", "2024-01-04", 2.0), ("A", "2024-01-05", np.nan),
+        ("A", "2024-01-06", 3.0), ("B", "2024-01-09", 1.0),
+    )  # fmt: skip
+    checked = check(frame, VALUES)
+    assert checked.counts == {"missing_session": 2, "not_finite": 1}
+    assert checked.examples["missing_session"] == "A 2024-01-04"
+
+
+def test_check_rows_takes_a_holiday_for_no_gap(krx_calendar):
+    frame = bars(("2023-12-28", *GOOD), ("2024-01-02", *GOOD[:4], 7.0))
+    checked = check_rows(frame, dataset=DatasetConfig(name="d"), calendar=krx_calendar)
+    assert checked.counts == {}
+
+
+def test_check_rows_warns_of_a_bar_told_twice():
+    frame = bars(("2024-01-02", *GOOD), ("2024-01-03", *GOOD), ("2024-01-04", *GOOD[:4], 7.0))
+    checked = check(frame)
+    assert checked.counts == {"stale_repeat": 1}
+    assert len(checked.good) == 3
+
+
+def test_check_rows_lets_a_sensor_rest_for_a_while():
+    days = pd.date_range("2024-01-01", periods=20).astype(str)
+    resting = values(*[("A", day, 5.0) for day in days])
+    assert check(resting, VALUES).counts == {"stale_repeat": 19}
+    assert check(resting[:19], VALUES).counts == {}
+
+
+def test_check_rows_warns_of_a_run_without_trades():
+    def quiet(n):
+        days = pd.date_range("2024-01-01", periods=n).astype(str)
+        return bars(*[(day, 5.0, 5.0, 5.0, 5.0, 0.0) for day in days])
+
+    assert check(quiet(5)).counts == {"zero_volume_run": 5}
+    assert check(quiet(4)).counts == {}
+
+
+def test_check_rows_compares_the_first_row_with_the_stored_one_before():
+    stored = bars(flat("2024-01-01", 40), flat("2024-01-02", 100), flat("2024-01-03", 7))
+    fetched = bars(flat("2024-01-03", 150), flat("2024-01-04", 151))
+    checked = check_rows(fetched, dataset=BARS, calendar=DAYS, before=stored)
+    assert checked.counts == {"price_limit": 1}
+    assert checked.good["close"].tolist() == [151]
+    assert check(fetched).counts == {}
+
+
+def test_check_rows_lets_a_released_row_through():
+    frame = bars(flat("2024-01-02", 100), flat("2024-01-03", 150), flat("2024-01-04", 300))
+    held = check(frame).quarantined
+    released = frozenset({("A", "price_limit", held["row"][0])})
+    checked = check_rows(frame, dataset=BARS, calendar=DAYS, released=released)
+    assert checked.counts == {"price_limit": 1}
+    assert checked.good["close"].tolist() == [100, 150]
+    assert checked.quarantined["time"].dt.day.tolist() == [4]
 
 
 def test_naive_times_are_utc():
