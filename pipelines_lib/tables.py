@@ -125,18 +125,18 @@ RELEASES = Table(
 RESTATEMENTS = Table(
     "restatements",
     "histories that the source has changed: splits, later adjustments",
-    ("ingest_id", "series_id"),
+    ("series_id", "old_version"),
     (
-        Column("ingest_id", TEXT, "the ingest that found it"),
         SERIES,
-        Column("at", TIME, "when the ingest began"),
+        Column("old_version", COUNT, "version of observations that still has the old history"),
+        Column("at", TIME, "when the ingest that found it began", provenance=True),
         Column("first_time", TIME, "first stored step that changed"),
         Column("last_time", TIME, "last stored step that changed"),
         Column("rows", COUNT, "stored rows that changed"),
         Column("factor", REAL, "median of new over old, of the target"),
         Column("factor_low", REAL, "the smallest factor"),
         Column("factor_high", REAL, "the largest factor"),
-        Column("old_version", COUNT, "version of observations that still has the old history"),
+        INGEST,
     ),
 )
 

@@ -16,6 +16,7 @@ from pipelines_lib.anomaly.injection import inject_spikes
 from pipelines_lib.anomaly.scoring import score_steps
 from pipelines_lib.anomaly.thresholds import fit_threshold
 from pipelines_lib.config import DatasetConfig, DetectorConfig
+from pipelines_lib.series.calendar import naive_times
 from pipelines_lib.series.features import RETURNS, make_features
 from pipelines_lib.series.panel import Panel
 from pipelines_lib.series.parts import (
@@ -23,7 +24,6 @@ from pipelines_lib.series.parts import (
     make_part_origins,
     refuse_unknown_series,
 )
-from pipelines_lib.series.calendar import naive_times
 from pipelines_lib.series.scaling import fit_scaler
 from pipelines_lib.series.splits import Split, make_split
 from pipelines_lib.training import EpochReport, TrainingResult, WindowData, seeded, train

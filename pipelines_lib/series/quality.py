@@ -41,7 +41,7 @@ def check_rows(
     dataset: DatasetConfig,
     calendar: Calendar,
     at: datetime | None = None,
-    before: pd.DataFrame | None = None,
+    neighbours: pd.DataFrame | None = None,
     released: Released = frozenset(),
 ) -> CheckedRows:
     """Judge raw rows by every rule.
@@ -51,13 +51,13 @@ def check_rows(
         dataset: Its declaration: columns, kind, price limit.
         calendar: Its index of time.
         at: The moment of judging, UTC: sessions open then are put off; None: all are over.
-        before: Stored rows, for the rules that compare a row with the one before it; of each
-            series only those before its first judged row are used.
+        neighbours: Stored rows at other steps, for the rules that compare a row with the one
+            before it; they are not judged.
         released: Rows of the quarantine that pass in spite of the rule named.
     """
     final = None if at is None else last_final_position(dataset, calendar, at)
     judging = Judging(dataset, calendar, final)
-    left = _prepare(rows, dataset, before)
+    left = _prepare(rows, dataset, neighbours)
     came = left[[*KEY, *dataset.columns]]
     refused, counts, examples = [], {}, {}
     for rule in RULES:
@@ -84,7 +84,7 @@ def check_rows(
             left.loc[broken, "repair"] = rule.name
             if "time" in mended:
                 left = left.sort_values(["_code", "time"], kind="stable")
-    good = left[~left["_known"]] if before is not None else left
+    good = left[~left["_known"]] if neighbours is not None else left
     good = good[[*KEY, *dataset.columns, "repair"]].reset_index(drop=True)
     empty = _quarantine(came.iloc[:0], RULES[0])
     quarantined = pd.concat(refused, ignore_index=True) if refused else empty
@@ -94,43 +94,42 @@ def check_rows(
 
 
 def _prepare(
-    rows: pd.DataFrame, dataset: DatasetConfig, before: pd.DataFrame | None
+    rows: pd.DataFrame, dataset: DatasetConfig, neighbours: pd.DataFrame | None
 ) -> pd.DataFrame:
     """Return the rows sorted by series and time, with the columns that the rules see."""
     columns = [*KEY, *dataset.columns]
     left = rows[columns].astype(dict.fromkeys(dataset.columns, "float64"))
     left = left.assign(_known=False)
-    if before is not None and len(before):
-        first = left.groupby("series_id", observed=True)["time"].min()
-        earlier = before[columns].assign(_known=True)
-        earlier = earlier[earlier["time"] < earlier["series_id"].map(first)]
-        left = pd.concat([earlier, left], ignore_index=True)
+    if neighbours is not None and len(neighbours):
+        known = neighbours[columns].assign(_known=True)
+        left = pd.concat([known, left], ignore_index=True)
     # Numbers of the series in the order of their names: comparing text is slow.
     code, names = pd.factorize(left["series_id"])
     rank = np.argsort(np.argsort(np.asarray(names, dtype=object)))
     code = rank[code].astype("int32") if len(names) else code
     time = naive_times(left["time"])
-    left = left.assign(_code=code, _late=_find_late(code, time), repair=None)
+    late = _find_late(code, time, judged=~left["_known"].to_numpy())
+    left = left.assign(_code=code, _late=late, repair=None)
     order = np.lexsort((time, code))
     if not (order[1:] > order[:-1]).all():
         left = left.iloc[order]
     return left.reset_index(drop=True)
 
 
-def _find_late(code: np.ndarray, time: np.ndarray) -> np.ndarray:
-    """Mark the rows that came after a later row of their series (n,)."""
-    known = ~np.isnat(time)
-    stamp = pd.Series(np.where(known, time.astype("int64"), np.iinfo("int64").min))
+def _find_late(code: np.ndarray, time: np.ndarray, *, judged: np.ndarray) -> np.ndarray:
+    """Mark the judged rows that came after a later row of their series (n,)."""
+    timed = judged & ~np.isnat(time)
+    stamp = pd.Series(np.where(timed, time.astype("int64"), np.iinfo("int64").min))
     newest = stamp.groupby(code).cummax()
-    return ((stamp < newest) & known).to_numpy()
+    return ((stamp < newest) & timed).to_numpy()
 
 
 def _quarantine(rows: pd.DataFrame, rule: Rule) -> pd.DataFrame:
-    as_json = _as_json(rows.drop(columns="series_id"))
+    as_json = rows_as_json(rows.drop(columns="series_id"))
     return rows[KEY].assign(rule=rule.name, reason=rule.reason, row=as_json)
 
 
-def _as_json(rows: pd.DataFrame) -> list[str]:
+def rows_as_json(rows: pd.DataFrame) -> list[str]:
     """Write each row as JSON: a missing value is null, an infinite one, which JSON lacks, text."""
     if len(rows) == 0:
         return []

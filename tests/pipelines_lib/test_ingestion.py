@@ -1,12 +1,12 @@
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines_lib import ingestion
 from pipelines_lib.errors import ConfigError, SourceError
+from pipelines_lib.ingestion import ingest as ingest_module
 from pipelines_lib.ingestion import ingest_dataset
 from pipelines_lib.lake import Lake, MergeCounts, read_dataset
 from pipelines_lib.sources import Fetched
@@ -18,6 +18,8 @@ NIGHT = datetime(2024, 2, 1, 18, tzinfo=UTC)
 class FakeSource:
     """Gives the rows it was made with; a series without rows fails where a reason is known."""
 
+    whole = True
+
     def __init__(
         self,
         rows: pd.DataFrame,
@@ -26,7 +28,7 @@ class FakeSource:
         reasons: dict[str, str] | None = None,
     ) -> None:
         self.rows, self.labels, self.reasons = rows, labels, reasons or {}
-        self.asked: list[list[str]] = []
+        self.asked: list[dict[str, date | None]] = []
 
     def describe(self) -> str:
         return "fake: by hand"
@@ -34,14 +36,12 @@ class FakeSource:
     def list_series(self) -> list[str]:
         return sorted({*self.rows["series_id"], *self.reasons})
 
-    def fetch_rows(
-        self, series_ids: Sequence[str], *, start: date | None, end: date | None
-    ) -> Fetched:
-        self.asked.append(list(series_ids))
-        inside = self.rows["series_id"].isin(list(series_ids))
+    def fetch_rows(self, starts: Mapping[str, date | None], *, end: date | None) -> Fetched:
+        self.asked.append(dict(starts))
+        first = self.rows["series_id"].map({n: start or date.min for n, start in starts.items()})
         days = self.rows["time"].dt.date
-        inside &= (days >= (start or date.min)) & (days <= (end or date.max))
-        failures = {name: self.reasons[name] for name in series_ids if name in self.reasons}
+        inside = first.notna() & (days >= first.fillna(date.max)) & (days <= (end or date.max))
+        failures = {name: self.reasons[name] for name in starts if name in self.reasons}
         rows = self.rows[inside].drop(columns=["repair", "ingest_id"])
         return Fetched(rows, self.labels, failures)
 
@@ -185,7 +185,7 @@ def test_ingest_dataset_quarantines_a_bad_row_once(lake, dataset, frame):
     frame.loc[4, "time"] += pd.Timedelta("1min")
     report = ingest(lake, dataset, FakeSource(frame))
 
-    assert report.rules == {"off_calendar": 1, "not_finite": 2}
+    assert report.rules == {"off_calendar": 1, "missing_session": 1, "not_finite": 2}
     assert report.quarantined == 3
     assert report.observations == MergeCounts(inserted=17)
     kept = lake.read_rows("sensors", QUARANTINE)
@@ -205,7 +205,9 @@ def test_ingest_dataset_quarantines_a_bad_row_once(lake, dataset, frame):
 def test_ingest_dataset_with_nothing_but_bad_rows_quarantines_them_and_says_why(
     lake, dataset, frame
 ):
-    with pytest.raises(SourceError, match=r"all 20 rows .* \(not_finite 20: a value is missing"):
+    with pytest.raises(
+        SourceError, match=r"none of the 20 rows .* \(not_finite 20: a value is missing"
+    ):
         ingest(lake, dataset, FakeSource(frame.assign(value=np.nan)))
     assert len(lake.read_rows("sensors", QUARANTINE)) == 20
 
@@ -272,7 +274,7 @@ def test_ingest_dataset_names_a_series_that_the_source_does_not_know(lake, value
 def test_ingest_dataset_asks_for_each_series_once(lake, values_dataset, frame):
     source = FakeSource(frame)
     report = ingest(lake, values_dataset(series_ids=["B", "A", "B"]), source)
-    assert source.asked == [["B", "A"]]
+    assert source.asked == [{"B": None, "A": None}]
     assert report.n_series == 2
 
 
@@ -309,7 +311,7 @@ def test_ingest_dataset_refuses_another_declaration_before_it_fetches(
 def test_ingest_dataset_goes_through_the_series_in_batches(
     lake, values_dataset, make_values, monkeypatch
 ):
-    monkeypatch.setattr(ingestion, "SERIES_PER_BATCH", 2)
+    monkeypatch.setitem(ingest_module.SERIES_PER_BATCH, True, 2)
     frame, told = make_values(["A", "B", "C", "D", "E"], 4), []
     frame.loc[[0, 19], "value"] = np.nan
     frame = frame[frame["series_id"] != "D"]
@@ -322,7 +324,7 @@ def test_ingest_dataset_goes_through_the_series_in_batches(
         on_batch=lambda done, total: told.append((done, total)),
     )
 
-    assert source.asked == [["A", "B"], ["C", "D"], ["E"]]
+    assert [list(asked) for asked in source.asked] == [["A", "B"], ["C", "D"], ["E"]]
     assert told == [(2, 5), (4, 5), (5, 5)]
     assert (report.n_series, report.fetched) == (5, 16)
     assert report.observations == MergeCounts(inserted=14)
@@ -341,16 +343,16 @@ def test_ingest_dataset_after_dying_between_its_commits_ends_in_the_same_tables(
 
     merge, merged = type(lake).merge_rows, []
 
-    def die_at_quarantine(self, name, table, rows):
-        if table is QUARANTINE:
+    def die_at_observations(self, name, table, rows):
+        if table.name == "observations":
             raise KeyboardInterrupt
         merged.append(table.name)
         return merge(self, name, table, rows)
 
-    monkeypatch.setattr(type(lake), "merge_rows", die_at_quarantine)
+    monkeypatch.setattr(type(lake), "merge_rows", die_at_observations)
     with pytest.raises(KeyboardInterrupt):
         ingest(lake, dataset, FakeSource(frame))
-    assert merged == ["datasets", "observations"]
+    assert merged == ["datasets", "quarantine"]
     monkeypatch.undo()
 
     ingest(lake, dataset, FakeSource(frame))

@@ -322,7 +322,6 @@ def test_check_rows_loses_nothing(first, second):
     frame = pd.concat([bars(*first, series_id="A"), bars(*second, series_id="B")])
     checked = check(frame)
 
-    repaired = {rule.name for rule in RULES if rule.action == "repair"}
     holding = {rule.name for rule in RULES if rule.action == "quarantine"}
     refused = {name: n for name, n in checked.counts.items() if name in holding}
     assert len(frame) == len(checked.good) + sum(refused.values())
@@ -457,9 +456,9 @@ def test_check_rows_warns_of_a_run_without_trades():
 
 
 def test_check_rows_compares_the_first_row_with_the_stored_one_before():
-    stored = bars(flat("2024-01-01", 40), flat("2024-01-02", 100), flat("2024-01-03", 7))
+    stored = bars(flat("2024-01-01", 40), flat("2024-01-02", 100))
     fetched = bars(flat("2024-01-03", 150), flat("2024-01-04", 151))
-    checked = check_rows(fetched, dataset=BARS, calendar=DAYS, before=stored)
+    checked = check_rows(fetched, dataset=BARS, calendar=DAYS, neighbours=stored)
     assert checked.counts == {"price_limit": 1}
     assert checked.good["close"].tolist() == [151]
     assert check(fetched).counts == {}

@@ -1,0 +1,191 @@
+"""One batch of series: judge its rows, compare them with the stored ones, commit them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from pipelines_lib.ingestion.job import Ingest
+from pipelines_lib.ingestion.log import log_batch
+from pipelines_lib.ingestion.report import Restatement
+from pipelines_lib.ingestion.restate import (
+    RESTATED,
+    RESTATED_REASON,
+    Comparison,
+    compare_rows,
+    note_restatements,
+)
+from pipelines_lib.lake import MergeCounts
+from pipelines_lib.series.quality import CheckedRows, Released, check_rows, rows_as_json
+from pipelines_lib.sources import Fetched
+from pipelines_lib.tables import LABELS, OBSERVATIONS_KEY, QUARANTINE, observations_table
+
+
+@dataclass(frozen=True)
+class BatchReport:
+    """What became of one batch."""
+
+    starts: Mapping[str, date | None]
+    fetched: int
+    observations: MergeCounts
+    quarantined: int
+    rules: dict[str, int]
+    examples: dict[str, str]
+    failures: dict[str, str]
+    transient: frozenset[str] = frozenset()
+    restated: list[Restatement] = field(default_factory=list)
+    stale: int = 0
+
+
+def store_batch(
+    ingest: Ingest,
+    starts: Mapping[str, date | None],
+    fetched: Fetched,
+    *,
+    released: Released,
+) -> BatchReport:
+    """Judge and commit the rows of one batch, its observations in one transaction.
+
+    What the observations replace is written down before them, so that a kill in between loses
+    nothing: the next ingest finds the same difference again.
+    """
+    lake, dataset = ingest.lake, ingest.dataset
+    table = observations_table(dataset.columns)
+    version = lake.table_version(dataset.name, table)
+    failures = _with_silent(fetched, starts, dataset.end)
+    rows, stored = fetched.rows, _read_stored(ingest, starts)
+    checked, compared = _judge(ingest, rows, stored, released)
+    partly = [
+        found.series_id
+        for found in compared.restatements()
+        if starts[found.series_id] != dataset.start
+    ]
+    if partly:
+        again = ingest.source.fetch_rows(dict.fromkeys(partly, dataset.start), end=dataset.end)
+        rows = pd.concat([rows[~rows["series_id"].isin(partly)], again.rows], ignore_index=True)
+        got = set(again.rows["series_id"])
+        for name in partly:
+            if name not in got:
+                why = again.failures.get(name, f"{name} gave no rows")
+                failures[name] = (
+                    f"{name}: its history has changed, and asking for all failed: {why}"
+                )
+        whole = _read_stored(ingest, dict.fromkeys(partly))
+        stored = pd.concat([stored[~stored["series_id"].isin(partly)], whole], ignore_index=True)
+        checked, compared = _judge(ingest, rows, stored, released)
+        fetched = Fetched(
+            rows, fetched.labels, failures, fetched.transient | again.transient & set(failures)
+        )
+    restated = compared.restatements()
+    displaced = compared.rows_on_another_basis()
+    held = pd.concat([checked.quarantined, _hold(displaced)], ignore_index=True)
+    refused = lake.merge_rows(dataset.name, QUARANTINE, held.assign(ingest_id=ingest.ingest_id))
+    stale = note_restatements(
+        lake,
+        dataset.name,
+        restated,
+        old_version=version or 0,
+        ingest_id=ingest.ingest_id,
+        at=ingest.at,
+    )
+    counts = _commit(ingest, checked, compared, displaced)
+    if fetched.labels is not None:
+        lake.merge_rows(dataset.name, LABELS, fetched.labels.assign(ingest_id=ingest.ingest_id))
+    if counts.written or counts.deleted or refused.written:
+        log_batch(
+            lake,
+            dataset,
+            rows,
+            ingest_id=ingest.ingest_id,
+            at=ingest.at,
+            source=ingest.source.describe(),
+        )
+    return BatchReport(
+        starts,
+        len(rows),
+        counts,
+        refused.written,
+        checked.counts,
+        checked.examples,
+        failures,
+        fetched.transient,
+        restated,
+        stale,
+    )
+
+
+def _with_silent(
+    fetched: Fetched, starts: Mapping[str, date | None], end: date | None
+) -> dict[str, str]:
+    """Return the failures, those included that gave neither rows nor a reason."""
+    failures = dict(fetched.failures)
+    answered = set(fetched.rows["series_id"].unique())
+    for name, start in starts.items():
+        if name not in answered and name not in failures:
+            failures[name] = f"no rows from {start or 'the start'} to {end or 'now'}"
+    return failures
+
+
+def _read_stored(ingest: Ingest, starts: Mapping[str, date | None]) -> pd.DataFrame:
+    """Return the stored rows of these series since their starts, and some before."""
+    table = observations_table(ingest.dataset.columns)
+    since = None
+    if all(starts.values()):
+        calendar = ingest.calendar
+        earliest = pd.Timestamp(min(start for start in starts.values() if start)).to_pydatetime()
+        begin = max(calendar.last_before(earliest) - ingest.dataset.overlap_steps, 0)
+        since = pd.Timestamp(calendar.times(np.array([begin]))[0], tz="UTC")
+    return ingest.lake.read_rows(
+        ingest.dataset.name,
+        table,
+        columns=[*OBSERVATIONS_KEY, *ingest.dataset.columns],
+        series_ids=list(starts),
+        start=since,
+    )
+
+
+def _judge(
+    ingest: Ingest, rows: pd.DataFrame, stored: pd.DataFrame, released: Released
+) -> tuple[CheckedRows, Comparison]:
+    earlier = stored[:0]
+    if len(rows):
+        first = rows.groupby("series_id", observed=True)["time"].min()
+        earlier = stored[stored["time"] < stored["series_id"].map(first)]
+    checked = check_rows(
+        rows,
+        dataset=ingest.dataset,
+        calendar=ingest.calendar,
+        at=ingest.at,
+        neighbours=earlier,
+        released=released,
+    )
+    return checked, compare_rows(checked.good, stored, dataset=ingest.dataset)
+
+
+def _hold(displaced: pd.DataFrame) -> pd.DataFrame:
+    return displaced[list(OBSERVATIONS_KEY)].assign(
+        rule=RESTATED,
+        reason=RESTATED_REASON,
+        row=rows_as_json(displaced.drop(columns="series_id")),
+    )
+
+
+def _commit(
+    ingest: Ingest, checked: CheckedRows, compared: Comparison, displaced: pd.DataFrame
+) -> MergeCounts:
+    """Merge the good rows; take displaced ones out in the same transaction."""
+    lake, dataset = ingest.lake, ingest.dataset
+    table = observations_table(dataset.columns)
+    good = checked.good.assign(ingest_id=ingest.ingest_id)
+    if len(displaced) == 0:
+        return lake.merge_rows(dataset.name, table, good)
+    names = list(displaced["series_id"].unique())
+    gone = pd.MultiIndex.from_frame(displaced[list(OBSERVATIONS_KEY)])
+    given = pd.MultiIndex.from_frame(good[list(OBSERVATIONS_KEY)])
+    kept = lake.read_rows(dataset.name, table, series_ids=names)
+    key = pd.MultiIndex.from_frame(kept[list(OBSERVATIONS_KEY)])
+    kept = kept[~key.isin(gone) & ~key.isin(given)]
+    rows = pd.concat([good, kept], ignore_index=True)
+    return lake.replace_rows(dataset.name, table, rows, scope={"series_id": names})

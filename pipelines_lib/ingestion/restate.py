@@ -1,0 +1,159 @@
+"""Notice a history that its source has changed: a split, a later adjustment, a correction.
+
+Fetched rows are compared with the stored ones of the same step. Volume alone is no reason: it is
+corrected until the next morning, and stays as the source gives it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+
+from pipelines_lib.config import DatasetConfig
+from pipelines_lib.ingestion.report import Restatement
+from pipelines_lib.lake import Lake
+from pipelines_lib.series.calendar import naive_times
+from pipelines_lib.series.rules import PRICES
+from pipelines_lib.tables import FORECASTS, OBSERVATIONS_KEY, RESTATEMENTS, SCORES
+
+RESTATED = "restated"
+RESTATED_REASON = (
+    "the source has restated the history after this row, and no longer gives the row itself: it "
+    "stands on another basis"
+)
+SAME = 1e-6
+"""Values that differ by less than this fraction are one value, told in fewer digits."""
+FRONT = 3
+"""Compared rows from the first on that must have changed alike to speak of another basis."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Stored rows beside fetched ones.
+
+    `pairs` has a row for each step in both: `series_id`, `time`, `factor` (new over old target),
+    `changed`. `left_over` has the stored rows that the source no longer gives, in the span and
+    before it, of the series that it gave rows of.
+    """
+
+    pairs: pd.DataFrame
+    left_over: pd.DataFrame
+
+    def restatements(self) -> list[Restatement]:
+        """Return a restatement for each series with a changed row."""
+        changed = self.pairs[self.pairs["changed"]]
+        return [_restatement(str(name), rows) for name, rows in changed.groupby("series_id")]
+
+    def rows_on_another_basis(self) -> pd.DataFrame:
+        """Return the stored rows that the source no longer gives and whose history was restated.
+
+        A row counts when the compared rows that follow it have all changed: it would stand at the
+        old scale beside new rows at another.
+        """
+        if len(self.left_over) == 0 or not self.pairs["changed"].any():
+            return self.left_over[:0]
+        ahead = self.pairs.iloc[::-1].groupby("series_id")["changed"]
+        run = ahead.rolling(FRONT, min_periods=1).min().reset_index(level=0, drop=True)
+        following = self.pairs.assign(rebased=run.reindex(self.pairs.index) == 1)
+        joined = pd.merge_asof(
+            self.left_over.sort_values("time"),
+            following.sort_values("time")[["series_id", "time", "rebased"]],
+            on="time",
+            by="series_id",
+            direction="forward",
+        )
+        rebased = joined.pop("rebased").fillna(False).astype(bool)
+        return joined[rebased.to_numpy()].sort_values(list(OBSERVATIONS_KEY), ignore_index=True)
+
+
+def compare_rows(
+    fetched: pd.DataFrame, stored: pd.DataFrame, *, dataset: DatasetConfig
+) -> Comparison:
+    """Compare fetched rows with the stored rows of the same series.
+
+    Args:
+        fetched: Judged rows: `series_id`, `time`, value columns; sorted, one row a key.
+        stored: Stored rows of these series in the same form.
+        dataset: Its declaration: which columns count.
+    """
+    names = pd.Index(fetched["series_id"].unique())
+    stored = stored[stored["series_id"].isin(names)].reset_index(drop=True)
+    new_key, old_key = _keys(fetched, names), _keys(stored, names)
+    order = np.argsort(new_key, kind="stable")
+    place = np.searchsorted(new_key[order], old_key)
+    place = order[np.minimum(place, len(order) - 1)] if len(order) else place
+    in_both = new_key[place] == old_key if len(order) else np.zeros(len(old_key), dtype=bool)
+    columns = PRICES if dataset.kind == "bars" else list(dataset.columns)
+    old = stored.loc[in_both, columns].to_numpy()
+    new = fetched[columns].to_numpy()[place[in_both]]
+    target = columns.index(dataset.target) if dataset.target in columns else 0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        factor = new[:, target] / old[:, target]
+    pairs = stored.loc[in_both, list(OBSERVATIONS_KEY)].assign(
+        factor=factor,
+        changed=~np.isclose(new, old, rtol=SAME, atol=0).all(axis=1),
+    )
+    return Comparison(pairs.reset_index(drop=True), stored[~in_both].reset_index(drop=True))
+
+
+def _keys(rows: pd.DataFrame, names: pd.Index) -> np.ndarray:
+    """Return one number for each series and time: text compares slowly."""
+    code = names.get_indexer(pd.Index(rows["series_id"])).astype("int64")
+    seconds = naive_times(rows["time"]).astype("datetime64[s]").astype("int64")
+    return (code << 40) + (seconds + (1 << 38))
+
+
+def _restatement(series_id: str, changed: pd.DataFrame) -> Restatement:
+    factor = changed["factor"]
+    moved = factor[np.isfinite(factor) & (np.abs(factor - 1) > SAME)]
+    factor = moved if len(moved) else pd.Series([1.0])  # another column than the target changed
+    return Restatement(
+        series_id,
+        changed["time"].min().to_pydatetime(),
+        changed["time"].max().to_pydatetime(),
+        len(changed),
+        float(factor.median()),
+        float(factor.min()),
+        float(factor.max()),
+    )
+
+
+def note_restatements(
+    lake: Lake,
+    dataset: str,
+    restated: Sequence[Restatement],
+    *,
+    old_version: int,
+    ingest_id: str,
+    at: datetime,
+) -> int:
+    """Write down what was restated, and mark what was made on it as stale.
+
+    This comes before the new history: an ingest that is killed in between finds the restatement
+    again, while one killed after it would not.
+
+    Returns:
+        Forecasts and scores that are stale from now on.
+    """
+    if not restated:
+        return 0
+    rows = pd.DataFrame([vars(found) for found in restated])
+    lake.merge_rows(
+        dataset,
+        RESTATEMENTS,
+        _timed(rows).assign(ingest_id=ingest_id, at=at, old_version=old_version),
+    )
+    since = {found.series_id: found.first_time for found in restated}
+    return lake.mark_stale(dataset, FORECASTS, since, ingest_id=ingest_id, by="origin") + (
+        lake.mark_stale(dataset, SCORES, since, ingest_id=ingest_id, by="time")
+    )
+
+
+def _timed(rows: pd.DataFrame) -> pd.DataFrame:
+    times = {
+        name: pd.to_datetime(rows[name], utc=True).astype("datetime64[us, UTC]")
+        for name in ("first_time", "last_time")
+    }
+    return rows.assign(**times)

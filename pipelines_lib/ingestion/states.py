@@ -1,0 +1,165 @@
+"""What is known of each series: live, failing, or dead, so that a dead one is told of once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from pipelines_lib.config import DatasetConfig
+from pipelines_lib.lake import Lake
+from pipelines_lib.series.calendar import Calendar, naive_times
+from pipelines_lib.tables import OBSERVATIONS_KEY, SERIES_STATES, observations_table
+
+LIVE, FAILING, DEAD = "live", "failing", "dead"
+
+
+@dataclass(frozen=True)
+class SeriesState:
+    """The state of one series; `since` is NaT while it is live."""
+
+    state: str = LIVE
+    since: pd.Timestamp = pd.NaT  # type: ignore[assignment]
+    reason: str = ""
+    asked_from: str = ""
+    """ISO date from which its history was asked for; empty: all of it."""
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What the states say that they did not say before."""
+
+    died: dict[str, str]
+    revived: tuple[str, ...]
+    dead: frozenset[str]
+
+
+def read_states(lake: Lake, dataset: str) -> dict[str, SeriesState]:
+    """Return the state of every series that was ever asked for."""
+    rows = lake.read_rows(dataset, SERIES_STATES)
+    fields = ["series_id", "state", "since", "reason", "asked_from"]
+    return {
+        name: SeriesState(state, since, reason, asked)
+        for name, state, since, reason, asked in rows[fields].itertuples(index=False)
+    }
+
+
+def update_states(
+    lake: Lake,
+    dataset: DatasetConfig,
+    *,
+    calendar: Calendar,
+    starts: Mapping[str, date | None],
+    failures: Mapping[str, str],
+    before: Mapping[str, SeriesState],
+    reference: int,
+    ingest_id: str,
+) -> Changes:
+    """Bring the states of the series that were asked for up to date.
+
+    A series is dead when for `dead_after_steps` steps before `reference` it had no row, was not
+    traded, or stood on one value; or when it never had a row and has failed for as long.
+
+    Args:
+        lake: Where the tables lie.
+        dataset: The declaration.
+        calendar: Its index of time.
+        starts: The series asked for, and from when.
+        failures: Those that failed, with the reason.
+        before: The states so far.
+        reference: Position of the newest step that a living series has.
+        ingest_id: Written beside each state that is new or changed.
+    """
+    still = _find_still(lake, dataset, calendar, list(starts), reference)
+    now = pd.Timestamp(calendar.times(np.array([max(reference, 0)]))[0], tz="UTC")
+    states = {}
+    for name, start in starts.items():
+        old = before.get(name, SeriesState())
+        asked = _earlier(old.asked_from if name in before else None, start, name in failures)
+        if name in still:
+            since, reason = still[name]
+            states[name] = SeriesState(DEAD, since, reason, asked)
+        elif name not in failures:
+            states[name] = SeriesState(asked_from=asked)
+        else:
+            since = now if pd.isna(old.since) else old.since
+            steps = reference - int(calendar.positions(naive_times(pd.Series([since])))[0])
+            dead = old.state == DEAD or 0 < dataset.dead_after_steps <= steps
+            states[name] = SeriesState(DEAD if dead else FAILING, since, failures[name], asked)
+    _merge(lake, dataset.name, states, ingest_id)
+    was_dead = {name for name in starts if before.get(name, SeriesState()).state == DEAD}
+    everything = {**before, **states}
+    return Changes(
+        died={n: s.reason for n, s in states.items() if s.state == DEAD and n not in was_dead},
+        revived=tuple(sorted(n for n in was_dead if states[n].state == LIVE)),
+        dead=frozenset(n for n, state in everything.items() if state.state == DEAD),
+    )
+
+
+def _find_still(
+    lake: Lake, dataset: DatasetConfig, calendar: Calendar, names: Sequence[str], reference: int
+) -> dict[str, tuple[pd.Timestamp, str]]:
+    """Return the stored series that have stopped moving: since when, and how it shows."""
+    steps, table = dataset.dead_after_steps, observations_table(dataset.columns)
+    last_times = lake.last_times(dataset.name, table, equal={})
+    last_times = last_times[last_times.index.isin(names)]
+    if steps == 0 or len(last_times) == 0 or reference < steps:
+        return {}
+    begin = pd.Timestamp(calendar.times(np.array([reference - steps + 1]))[0], tz="UTC")
+    columns = [*OBSERVATIONS_KEY, dataset.target] + (["volume"] if dataset.kind == "bars" else [])
+    rows = lake.read_rows(dataset.name, table, columns=columns, start=begin)
+    by_series = rows.groupby("series_id")
+    full = by_series.size() >= steps
+    one_value = full & (by_series[dataset.target].nunique() == 1)
+    untraded = full & (by_series["volume"].max() == 0) if dataset.kind == "bars" else full & False
+    still = {
+        str(name): (pd.Timestamp(time), f"no new row since {pd.Timestamp(time):%Y-%m-%d}")
+        for name, time in last_times.items()
+        if time < begin
+    }
+    resting = {
+        str(name): "not traded" if untraded[name] else f"stuck on one {dataset.target}"
+        for name in full.index[one_value | untraded]
+        if name in set(names)
+    }
+    moved = _last_moves(lake, dataset, resting)
+    return still | {
+        name: (moved[name], f"{how} since {moved[name]:%Y-%m-%d}") for name, how in resting.items()
+    }
+
+
+def _last_moves(
+    lake: Lake, dataset: DatasetConfig, resting: Mapping[str, str]
+) -> dict[str, pd.Timestamp]:
+    """Return the last step at which each series was traded, or took its one value."""
+    if not resting:
+        return {}
+    columns = [*OBSERVATIONS_KEY, dataset.target] + (["volume"] if dataset.kind == "bars" else [])
+    rows = lake.read_rows(
+        dataset.name, observations_table(dataset.columns), columns=columns, series_ids=list(resting)
+    )
+    first = ~rows.duplicated("series_id")
+    moved = rows[dataset.target].diff() != 0
+    if dataset.kind == "bars":
+        untraded = rows["series_id"].map(resting) == "not traded"
+        moved = moved.where(~untraded, rows["volume"] > 0)
+    times = rows[moved | first].groupby("series_id")["time"].max()
+    return {str(name): pd.Timestamp(time) for name, time in times.items()}
+
+
+def _earlier(asked: str | None, start: date | None, failed: bool) -> str:
+    """Return from when a history was asked for by now: an ask that failed does not count."""
+    new = "" if start is None else start.isoformat()
+    if asked is None:
+        return new
+    return asked if failed else min(asked, new)
+
+
+def _merge(lake: Lake, dataset: str, states: Mapping[str, SeriesState], ingest_id: str) -> None:
+    if not states:
+        return
+    rows = pd.DataFrame([vars(state) for state in states.values()])
+    rows = rows.assign(series_id=list(states), ingest_id=ingest_id)
+    rows["since"] = pd.to_datetime(rows["since"], utc=True).astype("datetime64[us, UTC]")
+    lake.merge_rows(dataset, SERIES_STATES, rows)
