@@ -30,7 +30,7 @@ def is_one_of(column: str, wanted: str | Sequence[str]) -> str:
     """Return the condition that a column, named as SQL, is a text or one of several."""
     if isinstance(wanted, str):
         return f"{column} = {literal(wanted)}"
-    return f"{column} IN ({', '.join(literal(text) for text in wanted) or 'NULL'})"
+    return f"{column} IN ({', '.join(map(literal, wanted))})" if wanted else "FALSE"
 
 
 def conditions(
@@ -40,8 +40,13 @@ def conditions(
     start: datetime | None = None,
     end: datetime | None = None,
     equal: dict[str, str] | None = None,
+    nulls: Sequence[tuple[str, object]] = (),
 ) -> list[str]:
-    """Return what rows must fulfil to be of these series, times (both inclusive) and values."""
+    """Return what rows must fulfil to be of these series, times (both inclusive) and values.
+
+    No row has a value in the columns of `nulls`. That is said outright: the engine takes a
+    condition that it has worked out to be null for one that every row fulfils.
+    """
     where = []
     if series_ids is not None:
         where.append(is_one_of("series_id", list(series_ids)))
@@ -51,7 +56,10 @@ def conditions(
             where.append(f"time {sign} TIMESTAMP '{bound.isoformat()}'")
             if table.by_year:
                 where.append(f"year {sign} {bound.year}")
-    return where + [is_one_of(quoted(name), value) for name, value in (equal or {}).items()]
+    lacking = {name for name, _ in nulls}
+    for name, value in (equal or {}).items():
+        where.append("FALSE" if name in lacking else is_one_of(quoted(name), value))
+    return where
 
 
 def select(

@@ -7,7 +7,7 @@ which nothing changed makes no new table version.
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pandas as pd
 import pyarrow as pa
@@ -151,8 +151,8 @@ class Lake:
         Raises:
             LakeError: The version does not exist, or was written by a newer Tidewatch.
         """
-        where = conditions(table, series_ids=series_ids, start=start, end=end, equal=equal)
-        found = self._read(dataset, table, columns, where, version, ordered=True)
+        only = {"series_ids": series_ids, "start": start, "end": end, "equal": equal}
+        found = self._read(dataset, table, columns, only, version, ordered=True)
         return to_pandas(found.cast(pa.schema([table.schema.field(n) for n in found.column_names])))
 
     def read_table(
@@ -172,15 +172,15 @@ class Lake:
         Arguments and errors are those of `read_rows`. Text comes as the engine holds it, as
         string views where the table exists.
         """
-        where = conditions(table, series_ids=series_ids, start=start, end=end, equal=equal)
-        return self._read(dataset, table, columns, where, version, ordered=False)
+        only = {"series_ids": series_ids, "start": start, "end": end, "equal": equal}
+        return self._read(dataset, table, columns, only, version, ordered=False)
 
     def _read(
         self,
         dataset: str,
         table: Table,
         columns: Sequence[str] | None,
-        where: list[str],
+        only: dict[str, Any],
         version: int | None,
         *,
         ordered: bool,
@@ -189,6 +189,7 @@ class Lake:
         stored = self._open(dataset, table, version)
         if stored is None:
             return table.schema.empty_table().select(names)
+        where = conditions(table, **only, nulls=stored.nulls)
         order = " ORDER BY " + ", ".join(quoted(name) for name in table.key) if ordered else ""
         return self._query(stored, [quoted(name) for name in names], where, order)
 
@@ -220,7 +221,7 @@ class Lake:
         stored = self._open(dataset, table)
         if stored is None:
             return pd.Series(dtype="object", index=pd.Index([], dtype=object, name=by))
-        where = [f"{quoted(by)} IS NOT NULL", *conditions(table, equal=equal)]
+        where = [f"{quoted(by)} IS NOT NULL", *conditions(table, equal=equal, nulls=stored.nulls)]
         what = [f"{quoted(by)} AS name", f"{value} AS value"]
         found = self._query(stored, what, where, " GROUP BY 1 ORDER BY 1")
         frame = found.set_column(0, "name", found["name"].cast(pa.string())).to_pandas()
