@@ -56,7 +56,7 @@ def test_a_delisted_series_is_reported_once_and_then_left_alone(lake, dataset, m
 
     assert [list(report.failures) for report in reports] == [[], ["B"], ["B"], [], [], []]
     died = [report.died for report in reports]
-    assert died[:3] == died[4:] + [{}] == [{}, {}, {}]
+    assert died[:3] == [*died[4:], {}] == [{}, {}, {}]
     assert list(died[3]) == ["B"]
     assert f"no new row since {times[19]:%Y-%m-%d}" in died[3]["B"]
     assert reports[-1].n_dead == 1
