@@ -47,9 +47,7 @@ class Source(Protocol):
         """
         ...
 
-    def fetch_rows(
-        self, starts: Mapping[str, date | None], *, end: date | None
-    ) -> Fetched:
+    def fetch_rows(self, starts: Mapping[str, date | None], *, end: date | None) -> Fetched:
         """Fetch the rows of each series from its start to `end`, both inclusive; None: no bound.
 
         A series that fails goes to `failures` and never stops the others.
