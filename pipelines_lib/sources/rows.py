@@ -58,7 +58,7 @@ def cut_rows(
         start = next(iter(starts.values()), None)
         return rows[within(rows["time"], start=start, end=end)].reset_index(drop=True)
     firsts = {name: pd.Timestamp(start, tz="UTC") for name, start in starts.items() if start}
-    first = rows["series_id"].astype("str").map(firsts).astype(TIME_DTYPE)
+    first = pd.to_datetime(rows["series_id"].astype("str").map(firsts), utc=True)
     early = (rows["time"] < first).to_numpy()  # False where either is NaT
     return rows[within(rows["time"], start=None, end=end) & ~early].reset_index(drop=True)
 
