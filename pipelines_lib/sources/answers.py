@@ -68,6 +68,8 @@ def check_answer(answer: requests.Response) -> None:
         NotData: It is a web page, or no table where a table was asked for.
         CutShort: A chart lacks its end, JSON or a table breaks off.
     """
+    if asks_for_login(answer):
+        raise NotData("a demand to log in", response=answer)
     if is_page(answer):
         if not any(part in answer.url for part in PAGES_EXPECTED):
             raise NotData("a web page", response=answer)
@@ -88,6 +90,11 @@ def check_answer(answer: requests.Response) -> None:
 def is_page(answer: requests.Response) -> bool:
     """Tell whether an answer is HTML."""
     return answer.content[:200].lstrip().lower().startswith((b"<!doctype html", b"<html"))
+
+
+def asks_for_login(answer: requests.Response) -> bool:
+    """Tell whether an answer is what KRX gives, at 200 or 400, to who is not logged in."""
+    return answer.content.strip() == b"LOGOUT"
 
 
 def find_other_code(answer: requests.Response) -> str | None:

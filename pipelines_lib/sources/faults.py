@@ -4,7 +4,7 @@ import pandas as pd
 import requests
 
 from pipelines_lib.errors import SourceError
-from pipelines_lib.sources.answers import CutShort, NotData, TooSlow
+from pipelines_lib.sources.answers import CutShort, NotData, TooSlow, asks_for_login
 from pipelines_lib.sources.http import REFUSED, Client, GivenUp, may_pass
 
 UNKNOWN = (404, 410)
@@ -41,6 +41,8 @@ def explain_request(client: Client, fault: requests.RequestException) -> tuple[s
     An unknown address (404) is left for the caller to explain.
     """
     host, manners = client.host_of(fault), client.manners
+    if fault.response is not None and asks_for_login(fault.response):
+        return f"{host} asks for a login (LOGOUT): ask for what needs none", False
     tries = "" if manners.attempts == 1 else f", {manners.attempts} times"
     match fault:
         case GivenUp():

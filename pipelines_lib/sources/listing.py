@@ -5,7 +5,6 @@ import re
 
 import pandas as pd
 
-from pipelines_lib.config.base import SERIES_PATTERN
 from pipelines_lib.errors import SourceError, shown
 from pipelines_lib.sources.faults import UNKNOWN, explain_request, worst_fault
 from pipelines_lib.sources.http import Client
@@ -72,7 +71,7 @@ def _as_asked(code: str, market: str) -> str | None:
     if market in KOREAN:
         return code if KOREAN_CODE.fullmatch(code) else None
     code = YAHOO_CODES.get(code, code).upper().replace(".", "-")
-    return code if OTHER_CODE.fullmatch(code) and re.match(SERIES_PATTERN, code) else None
+    return code if OTHER_CODE.fullmatch(code) else None
 
 
 def _explain(client: Client, market: str, error: Exception | None) -> SourceError:
@@ -85,10 +84,6 @@ def _explain(client: Client, market: str, error: Exception | None) -> SourceErro
             transient = True
         return SourceError(f"the list of {market}: {sentence}", transient=transient)
     host, body = _host(client), client.answer.content if client.answer is not None else b""
-    if body.strip() == b"LOGOUT":
-        return SourceError(
-            f"the list of {market}: {host} asks for a login (LOGOUT): name the codes in series_ids"
-        )
     if not body.strip(b'\xef\xbb\xbf"\r\n\t ') or "No objects to concatenate" in str(error):
         return SourceError(f"{market}: {host} gave an empty list: {REMEDY}", transient=True)
     return SourceError(

@@ -159,15 +159,17 @@ def test_fetch_rows_reports_a_lasting_fault_as_one_that_may_pass(mirror, kind):
 
 
 FINAL = {
-    "404": (("005930", (404, "text/plain", "?")), "answered 404: it does not know this code"),
-    "400": (("005930", (400, "text/plain", "?")), "answered 400: it does not accept the request"),
-    "403": (("005930", (403, "text/plain", "?")), "answered 403: it refuses this address"),
-    "empty": (("005930", naver()), "answered without any rows: the code is unknown"),
-    "other": (("005930", naver(*THREE_DAYS, symbol="000660")), "with prices of '000660': they"),
-    "null": (("AAPL", (200, "application/json", '{"chart": {"result": null}}')), "without any"),
-    "no-bars": (("AAPL", yahoo([], "America/New_York")), "query2.finance.yahoo.com answered with"),
+    "404": ("005930", (404, "text/plain", "?"), "answered 404: it does not know this code"),
+    "400": ("005930", (400, "text/plain", "?"), "answered 400: it does not accept the request"),
+    "403": ("005930", (403, "text/plain", "?"), "answered 403: it refuses this address"),
+    "login": ("KRX:005930", (400, "text/html", "LOGOUT"), "data.krx.co.kr asks for a login"),
+    "empty": ("005930", naver(), "answered without any rows: the code is unknown"),
+    "other": ("005930", naver(*THREE_DAYS, symbol="000660"), "with prices of '000660': they"),
+    "null": ("AAPL", (200, "application/json", '{"chart": {"result": null}}'), "without any"),
+    "no-bars": ("AAPL", yahoo([], "America/New_York"), "query2.finance.yahoo.com answered with"),
     "other-us": (
-        ("AAPL", yahoo(["2024-07-01 13:30"], "America/New_York", symbol="MSFT")),
+        "AAPL",
+        yahoo(["2024-07-01 13:30"], "America/New_York", symbol="MSFT"),
         "query2.finance.yahoo.com answered with prices of 'MSFT': they are not stored; check",
     ),
 }
@@ -175,8 +177,8 @@ FINAL = {
 
 @pytest.mark.parametrize("kind", FINAL)
 def test_fetch_rows_asks_once_where_the_answer_is_final(mirror, kind):
-    (code, answer), told = FINAL[kind]
-    mirror.answers[code] = answer
+    code, answer, told = FINAL[kind]
+    mirror.answers["/"] = answer
     fetched = fetch(mirror.settings(), code)
     assert told in fetched.failures[code]
     assert fetched.transient == frozenset()

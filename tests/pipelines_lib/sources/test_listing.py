@@ -110,7 +110,8 @@ FAULTS = {
     "hang": (WORK_DAY, hang(), True, "data.krx.co.kr did not answer in time"),
     "reset": (WORK_DAY, reset(), True, "data.krx.co.kr cannot be reached"),
     "busy": (WORK_DAY, busy("0"), True, "data.krx.co.kr answered 429, too many requests"),
-    "logout": (WORK_DAY, LOGOUT, False, r"data.krx.co.kr asks for a login \(LOGOUT\): name the"),
+    "logout": (WORK_DAY, LOGOUT, False, r"data.krx.co.kr asks for a login \(LOGOUT\)"),
+    "logout-400": (WORK_DAY, (400, "text/html", "LOGOUT"), False, "asks for a login"),
     "page": (WORK_DAY, PAGE, True, "data.krx.co.kr answered with a web page"),
     "403": (WORK_DAY, (403, "text/plain", "?"), False, "data.krx.co.kr answered 403: it refuses"),
     "json": (WORK_DAY, (200, "text/plain", "{}"), False, "data.krx.co.kr gave cannot be read"),
@@ -139,7 +140,7 @@ def test_list_series_reports_every_fault(mirror, kind, market):
 
 def test_list_series_reports_a_market_without_shares(mirror):
     mirror.answers |= krx_market(DAY, **{"005930": "STK"})
-    with pytest.raises(SourceError, match="KONEX: .* gave an empty list") as caught:
+    with pytest.raises(SourceError, match=r"KONEX: .* gave an empty list") as caught:
         list_series(mirror, "KONEX")
     assert caught.value.transient
 
