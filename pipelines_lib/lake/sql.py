@@ -21,6 +21,11 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def moment(time: datetime) -> str:
+    """Return a time as an SQL literal; one without a zone is UTC."""
+    return f"arrow_cast({literal(_as_utc(time).isoformat())}, {literal(SQL_TYPES[TIME])})"
+
+
 def quoted(name: str) -> str:
     """Return a column's name as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
@@ -53,7 +58,7 @@ def conditions(
     for bound, sign in ((start, ">="), (end, "<=")):
         if bound is not None:
             bound = _as_utc(bound)
-            where.append(f"time {sign} TIMESTAMP '{bound.isoformat()}'")
+            where.append(f"time {sign} {moment(bound)}")
             if table.by_year:
                 where.append(f"year {sign} {bound.year}")
     lacking = {name for name, _ in nulls}

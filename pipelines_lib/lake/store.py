@@ -5,7 +5,7 @@ which nothing changed makes no new table version.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -18,7 +18,7 @@ from pipelines_lib.errors import LakeError
 from pipelines_lib.lake.arrow import to_arrow, to_pandas
 from pipelines_lib.lake.commit import commit
 from pipelines_lib.lake.merge import FILES, MergeCounts, merge_into
-from pipelines_lib.lake.sql import conditions, is_one_of, literal, quoted, select
+from pipelines_lib.lake.sql import conditions, is_one_of, literal, moment, quoted, select
 from pipelines_lib.lake.stored import StoredTable, describe, open_table, upgrade
 from pipelines_lib.tables import TEXT, Column, Table
 
@@ -59,7 +59,7 @@ class Lake:
         table: Table,
         rows: pd.DataFrame | pa.Table,
         *,
-        scope: dict[str, str | Sequence[str]],
+        scope: Mapping[str, str | Sequence[str]],
     ) -> MergeCounts:
         """Merge `rows`, and delete stored rows within `scope` whose key is not among them.
 
@@ -70,10 +70,26 @@ class Lake:
         return self._merge(dataset, table, rows, delete_scope=" AND ".join(clauses))
 
     def mark_stale(
-        self, dataset: str, table: Table, series_ids: Sequence[str], ingest_id: str
+        self,
+        dataset: str,
+        table: Table,
+        since: Mapping[str, datetime],
+        *,
+        by: str,
+        ingest_id: str,
     ) -> int:
-        """Set `stale` to an ingest in the rows of these series that are valid; count them."""
-        where = [*conditions(table, series_ids=series_ids), "stale IS NULL"]
+        """Set `stale` to an ingest in the valid rows of some series, and count them.
+
+        `since` has the first time, inclusive, of each series, and `by` names the column of times.
+        """
+        series_of: dict[datetime, list[str]] = {}
+        for name, time in since.items():
+            series_of.setdefault(time, []).append(name)
+        spans = [
+            f"({is_one_of('series_id', names)} AND {quoted(by)} >= {moment(time)})"
+            for time, names in series_of.items()
+        ]
+        where = [f"({' OR '.join(spans) or 'FALSE'})", "stale IS NULL"]
 
         def write(stored: StoredTable | None) -> int:
             if stored is None or not self._query(stored, ["1"], where, " LIMIT 1").num_rows:
@@ -86,7 +102,7 @@ class Lake:
             )
             return int(done["num_updated_rows"])
 
-        return self._commit(dataset, table, write, f"what is stale of {len(series_ids)} series")
+        return self._commit(dataset, table, write, f"what is stale of {len(since)} series")
 
     def _merge(
         self,
