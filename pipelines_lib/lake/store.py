@@ -5,7 +5,7 @@ which nothing changed makes no new table version.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -59,7 +59,7 @@ class Lake:
         table: Table,
         rows: pd.DataFrame | pa.Table,
         *,
-        scope: dict[str, str | Sequence[str]],
+        scope: Mapping[str, str | Sequence[str]],
     ) -> MergeCounts:
         """Merge `rows`, and delete stored rows within `scope` whose key is not among them.
 
