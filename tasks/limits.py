@@ -5,6 +5,7 @@ from contextlib import suppress
 from contextvars import copy_context
 from typing import TYPE_CHECKING
 
+from prefect.logging import get_run_logger
 from prefect.settings import get_current_settings
 
 from pipelines_lib.config import DatasetConfig
@@ -18,7 +19,8 @@ def source_limiter(dataset: DatasetConfig, settings: "Settings") -> Callable[[],
 
     Where a Prefect server runs, all workers share its global concurrency limit
     `tidewatch-KIND`. It is made from TIDEWATCH_REQUESTS_PER_SECOND where there is none; one that
-    a person has set on Prefect's page stays.
+    a person has set on Prefect's page stays. While the server is away, this process keeps to its
+    own pace.
     """
     if dataset.source.kind != "fdr" or not get_current_settings().api.url:
         return None
@@ -39,5 +41,17 @@ def source_limiter(dataset: DatasetConfig, settings: "Settings") -> Callable[[],
         except ObjectNotFound:
             with suppress(ObjectAlreadyExists):  # another worker was first
                 client.create_global_concurrency_limit(wanted)
+    from pipelines_lib.sources.pace import local_limiter
+
     here = copy_context()  # requests are sent from threads that know nothing of this flow run
-    return lambda: here.copy().run(rate_limit, name, strict=True)
+    logger = get_run_logger()
+    own_pace = local_limiter(name, settings.requests_per_second)
+
+    def wait() -> None:
+        try:
+            here.copy().run(rate_limit, name, strict=True)
+        except Exception as error:  # of many kinds: a server that is away stops no night
+            logger.debug("Prefect's rate limit %s cannot be asked: %s", name, error)
+            own_pace()
+
+    return wait

@@ -113,9 +113,9 @@ def _find_still(
     full = since_then.size() >= steps
     n_values = rows.groupby("series_id")[dataset.target].nunique()
     one_value = full & (n_values.reindex(full.index) == 1)
-    untraded = full & False
-    if dataset.kind == "bars":
-        untraded = full & (since_then["volume"].max() == 0)
+    untraded = one_value & False
+    if dataset.kind == "bars":  # a volume of 0 alone says little: many indices have none
+        untraded = one_value & (since_then["volume"].max() == 0)
     still = {
         str(name): (pd.Timestamp(time), f"no new row since {pd.Timestamp(time):%Y-%m-%d}")
         for name, time in last_times.items()
@@ -123,7 +123,7 @@ def _find_still(
     }
     resting = {
         str(name): "not traded" if untraded[name] else f"stuck on one {dataset.target}"
-        for name in full.index[one_value | untraded]
+        for name in full.index[one_value]
         if name in set(names)
     }
     moved = _last_moves(lake, dataset, resting)

@@ -25,7 +25,7 @@ def read_panel(
     Args:
         lake: Where they lie.
         dataset: Its declaration.
-        series_ids: Series to read; None: those the declaration names, or all.
+        series_ids: Series to read; None: those the declaration names, or all, as of a market.
         version: Table version to read; None: newest.
 
     Raises:
@@ -34,7 +34,8 @@ def read_panel(
     """
     table = observations_table(dataset.columns)
     version = lake.table_version(dataset.name, table) if version is None else version
-    wanted = list(series_ids) if series_ids is not None else dataset.series_ids or None
+    declared = None if dataset.source.market else dataset.series_ids or None
+    wanted = declared if series_ids is None else list(series_ids)
     rows = lake.read_table(
         dataset.name,
         table,

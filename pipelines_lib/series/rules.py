@@ -151,7 +151,9 @@ def _price_limit(rows: pd.DataFrame, judging: Judging) -> np.ndarray:
 
 
 def _zero_volume_run(rows: pd.DataFrame, _: Judging) -> np.ndarray:
-    quiet = (rows["volume"] == 0).to_numpy()
+    close = rows["close"].to_numpy()
+    carried = ~_follows(rows) | (close == _before(close))  # many indices have no volume, yet move
+    quiet = (rows["volume"] == 0).to_numpy() & carried
     return quiet & (_run_lengths(rows, quiet) >= QUIET_SESSIONS)
 
 

@@ -1,7 +1,11 @@
 """A real Prefect server for the session, and a home folder of its own for each test."""
 
+from collections.abc import Iterator
+
 import pytest
 from prefect.testing.utilities import prefect_test_harness
+
+from tests.mirror import Mirror, open_mirror
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -17,3 +21,16 @@ def home(tmp_path, monkeypatch):
     monkeypatch.delenv("TIDEWATCH_LAKE_URI", raising=False)
     monkeypatch.delenv("TIDEWATCH_MLFLOW_URI", raising=False)
     return tmp_path / "home"
+
+
+@pytest.fixture
+def mirror(home, monkeypatch) -> Iterator[Mirror]:
+    """The hosts behind FinanceDataReader, answered on this machine; waits are short."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("TIDEWATCH_READ_TIMEOUT_S", "0.5")
+    monkeypatch.setenv("TIDEWATCH_ATTEMPTS", "2")
+    monkeypatch.setenv("TIDEWATCH_REQUESTS_PER_SECOND", "1000")
+    monkeypatch.setattr("pipelines_lib.sources.http.BASE_WAIT_S", 0.01)
+    with open_mirror() as answering:
+        monkeypatch.setenv("TIDEWATCH_FDR_MIRROR", answering.url)
+        yield answering

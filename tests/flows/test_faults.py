@@ -17,7 +17,7 @@ from pipelines_lib.lake import Lake
 from pipelines_lib.series.calendar import last_final_position, make_calendar
 from pipelines_lib.tables import QUARANTINE, RESTATEMENTS, observations_table
 from tests import mirror as faults
-from tests.mirror import naver, open_mirror
+from tests.mirror import naver
 
 GOOD, BAD = "000660", "005930"
 N = 30
@@ -29,18 +29,6 @@ BARS = DatasetConfig(
     overlap_steps=5,
 )
 OBSERVATIONS = observations_table(BARS.columns)
-
-
-@pytest.fixture
-def mirror(home, monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setenv("TIDEWATCH_READ_TIMEOUT_S", "0.5")
-    monkeypatch.setenv("TIDEWATCH_ATTEMPTS", "2")
-    monkeypatch.setenv("TIDEWATCH_REQUESTS_PER_SECOND", "1000")
-    monkeypatch.setattr("pipelines_lib.sources.http.BASE_WAIT_S", 0.01)
-    with open_mirror() as answering:
-        monkeypatch.setenv("TIDEWATCH_FDR_MIRROR", answering.url)
-        yield answering
 
 
 @pytest.fixture(scope="module")
