@@ -95,13 +95,15 @@ def lived_lake(
         rows = sine_rows[sine_rows["time"] <= start + pd.Timedelta(hours=step)]
         panel = make_panel(rows, calendar=sine_panel.calendar, columns=("value",))
         made, _ = fitted_forecaster.forecaster.forecast_next(panel)
-        stamped = made.assign(model="f", data_version=1, run_id="run", model_version="1")
+        stamped = made.assign(
+            model="f", stale=None, data_version=1, run_id="run", model_version="1"
+        )
         lake.merge_rows(name, FORECASTS, stamped)
     detector = fitted_detector.detector
     scores, _ = detector.score_panel(sine_panel, since=sine_panel.position[[0] * 4] + 300)
     strange = (scores["time"] == start + pd.Timedelta(hours=390)) & (scores["series_id"] == "B")
     scores.loc[strange, "score"] = 9 * detector.threshold
-    stamped = scores.assign(scorer="d", data_version=1, run_id="run", model_version="1")
+    stamped = scores.assign(scorer="d", stale=None, data_version=1, run_id="run", model_version="1")
     lake.merge_rows(name, SCORES, stamped)
     update_events(lake, name, detector, sine_panel.calendar, scorer="d")
     refused = pd.DataFrame(
