@@ -64,8 +64,7 @@ def write_report(
         **scorer,
         new_events=detection.new_events if detection else [],
         skipped=_skipped(ingested, trained, forecast, detection),
-        left_out=(forecast.left_out if forecast else {})
-        | (detection.left_out if detection else {}),
+        left_out=_left_out(context, dataset, ingested, forecast, detection),
         seconds=stages,
     )
     file_name = night.newest.replace(" ", "T").replace(":", "") + ".html"
@@ -143,15 +142,45 @@ def _skipped(
     detection: Detection | None,
 ) -> list[str]:
     said = []
-    counts = ingested.report.observations
-    if not counts.written:
-        said.append(f"storing: all {counts.unchanged:,} good rows are in the lake already")
+    if nothing := _nothing_stored(ingested):
+        said.append(nothing)
     for result in (forecast, detection):
         if result is not None and not any(t.name == result.model for t in trained):
             said.append(f"training: {result.model} has a champion, v{result.version}")
         if result is not None and result.skipped:
             said.append(result.skipped)
     return said
+
+
+def _nothing_stored(ingested: Ingested) -> str:
+    """Say why nothing was stored; empty: something was."""
+    report = ingested.report
+    counts = report.observations
+    if counts.written or counts.deleted:
+        return ""
+    if report.asked == 0:
+        return f"fetching: all {report.n_series:,} series are up to date"
+    if report.fetched == 0:
+        return f"storing: of {report.asked:,} series asked for none gave a row"
+    if counts.unchanged == 0:
+        return f"storing: all {report.fetched:,} rows were put off or went to quarantine"
+    return f"storing: all {counts.unchanged:,} good rows are in the lake already"
+
+
+def _left_out(
+    context: Context,
+    dataset: str,
+    ingested: Ingested,
+    forecast: Forecast | None,
+    detection: Detection | None,
+) -> dict[str, str]:
+    """Return the series without a result; of one dead before tonight, the night it died told."""
+    from pipelines_lib.ingestion.states import DEAD, read_states
+
+    left_out = (forecast.left_out if forecast else {}) | (detection.left_out if detection else {})
+    states = read_states(context.lake, dataset)
+    known = {n for n, s in states.items() if s.state == DEAD} - set(ingested.report.died)
+    return {name: why for name, why in left_out.items() if name not in known}
 
 
 def _metrics(night: "NightSummary") -> dict[str, float]:
@@ -161,11 +190,16 @@ def _metrics(night: "NightSummary") -> dict[str, float]:
         "rows_changed": night.updated,
         "rows_quarantined": night.quarantined_new,
         "series_failed": len(night.failures),
+        "series_asked": night.asked,
+        "series_restated": night.n_restated,
+        "series_dead": night.n_dead,
+        "rows_stale": night.n_stale,
         "series_left_out": len(night.left_out),
         "series_forecast": night.n_forecast_series,
         "events_new": night.n_new_events,
         "events": night.n_events,
     }
+    metrics |= {f"rules.{line.rule}": line.rows for line in night.rules}
     metrics |= {f"repaired.{rule}": count for rule, count in night.repaired.items()}
     metrics |= {f"quarantined.{rule}": count for rule, count in night.quarantined.items()}
     metrics |= {f"seconds.{stage}": value for stage, value in night.seconds.items()}

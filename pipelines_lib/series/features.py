@@ -36,10 +36,11 @@ def make_features(panel: Panel, features: list[str]) -> np.ndarray:
 
     Derived columns of bars: `open_return`, `high_return`, `low_return`, `close_return` are log
     returns against the previous close; `volume_change` is the change of the log volume, 0 where
-    either volume is 0, as in a halt; `volatility` is the standard deviation of the last 20 close
-    returns; `volume_rank` is the share of the 20 steps before whose volume was below this one's, a
-    tie counting half: it knows no unit, and has forgotten a split that the volumes are not adjusted
-    for after 20 steps; `calendar` is sine and cosine of weekday, time of year and, below a day, time of day.
+    either volume is 0, as in a halt; `volume_rank` is the share of the 20 steps before whose volume
+    was below this one's, a tie counting half: it has no unit, and 20 steps after a split that the
+    volumes are not adjusted for it has forgotten it; `volatility` is the standard deviation of the
+    last 20 close returns; `calendar` is sine and cosine of weekday, time of year and, below a day,
+    time of day.
     """
     names = feature_names(features, panel)
     made = _calendar_features(panel) if CALENDAR in features else {}
