@@ -8,6 +8,7 @@ from pipelines_lib.config import DatasetConfig, DetectorConfig, ForecasterConfig
 from tasks.detect import detect_events
 from tasks.forecast import champion_version, forecast_next_steps
 from tasks.ingest import ingest_rows
+from tasks.outcome import end_state
 from tasks.report import write_report
 from tasks.train import train_detector_model, train_forecaster_model
 
@@ -44,4 +45,5 @@ def nightly(
         if not champion_version(name, "detect"):
             trained.append(train_detector_model(name, detector))
         detection = detect_events(name)
-    return write_report(name, ingested, trained, forecasts, detection)
+    night = write_report(name, ingested, trained, forecasts, detection)
+    return end_state(night, ingested.report)

@@ -58,8 +58,8 @@ def may_pass(task: Any, task_run: Any, state: Any) -> bool:
     """Return whether a failed task is worth repeating: not when a person must act first."""
     try:
         state.result()
-    except TidewatchError:
-        return False
+    except TidewatchError as error:
+        return error.transient
     except Exception:
         return True
     return False

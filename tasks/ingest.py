@@ -6,11 +6,14 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from prefect import task
+from prefect.artifacts import create_table_artifact
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
 from pipelines_lib.config import DatasetConfig
 from tasks.context import may_pass, open_context
+from tasks.limits import source_limiter
+from tasks.progress import series_progress
 
 if TYPE_CHECKING:
     from pipelines_lib.ingestion import IngestReport
@@ -31,30 +34,80 @@ class Ingested:
     retry_delay_seconds=[5, 30],
     retry_condition_fn=may_pass,
 )
-def ingest_rows(dataset: DatasetConfig) -> Ingested:
-    """Fetch a dataset's rows, judge them, merge what is new into its tables."""
-    from pipelines_lib.ingestion import ingest_dataset
+def ingest_rows(dataset: DatasetConfig, whole: bool = False) -> Ingested:
+    """Fetch what is new of a dataset, judge it, merge it into its tables.
+
+    What failed and which rules were broken is left as table artifacts, also where the ingest fails
+    because too much did.
+    """
+    from pipelines_lib.ingestion import IncompleteIngest, ingest_dataset
     from pipelines_lib.sources import make_source
 
     context, began = open_context(), perf_counter()
-    report = ingest_dataset(
-        context.lake,
-        dataset,
-        make_source(dataset, context.settings),
-        ingest_id=str(flow_run.id),
-        at=datetime.now(UTC),
+    source = make_source(
+        dataset, context.settings, limiter=source_limiter(dataset, context.settings)
     )
-    done = report.observations
-    get_run_logger().info(
-        "%s: %d rows fetched, %d new, %d changed, %d unchanged, %d new in quarantine, %d of %d "
-        "series failed",
-        dataset.name,
-        report.fetched,
-        done.inserted,
-        done.updated,
-        done.unchanged,
-        report.quarantined,
-        len(report.failures),
-        report.n_series,
-    )
+    try:
+        with series_progress(f"series of {dataset.name}") as on_batch:
+            report = ingest_dataset(
+                context.lake,
+                dataset,
+                source,
+                ingest_id=str(flow_run.id),
+                at=datetime.now(UTC),
+                whole=whole,
+                on_batch=on_batch,
+            )
+    except IncompleteIngest as error:
+        _tell(error.report)
+        raise
+    _tell(report)
     return Ingested(report, perf_counter() - began)
+
+
+@task(task_run_name="log ingest of {dataset}", tags=["ingest"])
+def log_ingest(dataset: str, ingested: Ingested) -> str:
+    """Log the counts of an ingest to MLflow; return the run's id."""
+    context = open_context()
+    with context.tracker.run(dataset, "ingest", name=f"{dataset} {datetime.now(UTC):%F}") as run:
+        run.log_metrics(ingested.report.metrics | {"seconds": ingested.seconds})
+        return run.run_id
+
+
+def _tell(report: "IngestReport") -> None:
+    """Log what an ingest did, and leave tables of broken rules and of series that failed."""
+    from pipelines_lib.series.rules import RULES
+
+    logger = get_run_logger()
+    logger.info("%s: %s", report.dataset, report.sentence)
+    for sentence in (*[found.sentence for found in report.restated[:20]], *report.warnings):
+        logger.warning("%s: %s", report.dataset, sentence)
+    for name, why in report.died.items():
+        logger.warning("%s: %s counts as dead from now on: %s", report.dataset, name, why)
+    rules = [
+        {
+            "rule": rule.name,
+            "what happens": rule.action,
+            "rows": report.rules[rule.name],
+            "newest": report.examples.get(rule.name, ""),
+            "reason": rule.reason,
+        }
+        for rule in RULES
+        if rule.name in report.rules
+    ]
+    if rules:
+        create_table_artifact(
+            rules, key=f"quality-{report.dataset}", description="Rows of this fetch by rule"
+        )
+    failed = [
+        {"series": name, "may pass by itself": name in report.transient, "why": why}
+        for name, why in report.failures.items()
+    ]
+    failed += [
+        {"series": name, "may pass by itself": False, "why": f"dead from now on: {why}"}
+        for name, why in report.died.items()
+    ]
+    if failed:
+        create_table_artifact(
+            failed, key=f"failed-{report.dataset}", description="Series that gave nothing"
+        )

@@ -14,6 +14,26 @@ if TYPE_CHECKING:
 
 
 @contextmanager
+def series_progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show how many series are done; the function it yields takes the done and the total."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    artifact = cast(UUID, create_progress_artifact(0.0, description=what))
+    console = Console(stderr=True, quiet=not sys.stderr.isatty())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        shown = bar.add_task(what, total=None)
+
+        def report(done: int, total: int) -> None:
+            bar.update(shown, completed=done, total=total)
+            update_progress_artifact(artifact, progress=100 * done / total)
+
+        yield report
+    update_progress_artifact(artifact, progress=100.0)
+
+
+@contextmanager
 def epoch_progress(what: str, max_epochs: int) -> Iterator[Callable[["EpochReport"], None]]:
     """Show the epochs of a training; the function it yields is called after each."""
     from rich.console import Console

@@ -56,7 +56,7 @@ def store_batch(
     version = lake.table_version(dataset.name, table)
     failures = _with_silent(fetched, starts, dataset.end)
     rows, stored = fetched.rows, _read_stored(ingest, starts)
-    checked, compared = _judge(ingest, rows, stored, released)
+    checked, compared = _judge(ingest, rows, stored, stored, released)
     partly = [
         found.series_id
         for found in compared.restatements()
@@ -69,15 +69,17 @@ def store_batch(
         for name in partly:
             if name not in got:
                 why = again.failures.get(name, f"{name} gave no rows")
-                failures[name] = (
-                    f"{name}: its history has changed, and asking for all failed: {why}"
-                )
+                failures[name] = f"{name}: its history has changed, and was not had whole: {why}"
         whole = _read_stored(ingest, dict.fromkeys(partly))
         stored = pd.concat([stored[~stored["series_id"].isin(partly)], whole], ignore_index=True)
-        checked, compared = _judge(ingest, rows, stored, released)
         fetched = Fetched(
             rows, fetched.labels, failures, fetched.transient | again.transient & set(failures)
         )
+    if compared.pairs["changed"].any():
+        # Stored rows of a restated history are no neighbours: they may stand on another basis.
+        changed = compared.pairs.loc[compared.pairs["changed"], "series_id"].unique()
+        neighbours = stored[~stored["series_id"].isin(changed)]
+        checked, compared = _judge(ingest, rows, stored, neighbours, released)
     restated = compared.restatements()
     displaced = compared.rows_on_another_basis()
     held = pd.concat([checked.quarantined, _hold(displaced)], ignore_index=True)
@@ -147,12 +149,17 @@ def _read_stored(ingest: Ingest, starts: Mapping[str, date | None]) -> pd.DataFr
 
 
 def _judge(
-    ingest: Ingest, rows: pd.DataFrame, stored: pd.DataFrame, released: Released
+    ingest: Ingest,
+    rows: pd.DataFrame,
+    stored: pd.DataFrame,
+    neighbours: pd.DataFrame,
+    released: Released,
 ) -> tuple[CheckedRows, Comparison]:
-    earlier = stored[:0]
+    """Judge rows beside the stored ones before them, and compare the good with all stored."""
+    earlier = neighbours[:0]
     if len(rows):
         first = rows.groupby("series_id", observed=True)["time"].min()
-        earlier = stored[stored["time"] < stored["series_id"].map(first)]
+        earlier = neighbours[neighbours["time"] < neighbours["series_id"].map(first)]
     checked = check_rows(
         rows,
         dataset=ingest.dataset,

@@ -132,7 +132,9 @@ def _parse_rows(held: pd.DataFrame, dataset: DatasetConfig) -> pd.DataFrame:
         parsed = pd.DataFrame({name: pd.Series(dtype="object") for name in columns})
     else:
         lines = StringIO("\n".join(held["row"]))
-        parsed = pd.read_json(lines, lines=True, dtype=False, convert_dates=False)
+        parsed = pd.read_json(
+            lines, lines=True, dtype=False, convert_dates=False, precise_float=True
+        )
     parsed.index = held.index
     values = {name: parse_numbers(parsed[name]) for name in dataset.columns}
     times = parse_times(parsed["time"])

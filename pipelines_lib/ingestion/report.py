@@ -70,6 +70,23 @@ class IngestReport:
         return not self.failures
 
     @property
+    def metrics(self) -> dict[str, float]:
+        """Return the counts under the names they have in MLflow."""
+        done = self.observations
+        counts: dict[str, float] = {
+            "rows_fetched": self.fetched,
+            "rows_new": done.inserted,
+            "rows_changed": done.updated,
+            "rows_quarantined": self.quarantined,
+            "rows_stale": self.stale,
+            "series_asked": self.asked,
+            "series_failed": len(self.failures),
+            "series_restated": len(self.restated),
+            "series_dead": self.n_dead,
+        }
+        return counts | {f"rules.{name}": count for name, count in self.rules.items()}
+
+    @property
     def sentence(self) -> str:
         """Return in one sentence what came in and what failed."""
         done = self.observations

@@ -106,17 +106,20 @@ def _find_still(
     last_times = last_times[last_times.index.isin(names)]
     if steps == 0 or len(last_times) == 0 or reference < steps:
         return {}
-    begin = pd.Timestamp(calendar.times(np.array([reference - steps + 1]))[0], tz="UTC")
+    begin = pd.Timestamp(calendar.times(np.array([reference - steps]))[0], tz="UTC")
     columns = [*OBSERVATIONS_KEY, dataset.target] + (["volume"] if dataset.kind == "bars" else [])
     rows = lake.read_rows(dataset.name, table, columns=columns, start=begin)
-    by_series = rows.groupby("series_id")
-    full = by_series.size() >= steps
-    one_value = full & (by_series[dataset.target].nunique() == 1)
-    untraded = full & (by_series["volume"].max() == 0) if dataset.kind == "bars" else full & False
+    since_then = rows[rows["time"] > begin].groupby("series_id")
+    full = since_then.size() >= steps
+    n_values = rows.groupby("series_id")[dataset.target].nunique()
+    one_value = full & (n_values.reindex(full.index) == 1)
+    untraded = full & False
+    if dataset.kind == "bars":
+        untraded = full & (since_then["volume"].max() == 0)
     still = {
         str(name): (pd.Timestamp(time), f"no new row since {pd.Timestamp(time):%Y-%m-%d}")
         for name, time in last_times.items()
-        if time < begin
+        if time <= begin
     }
     resting = {
         str(name): "not traded" if untraded[name] else f"stuck on one {dataset.target}"

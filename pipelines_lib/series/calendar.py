@@ -133,4 +133,4 @@ def _exchange_calendar(name: str) -> Calendar:
 def _as_stamp(moment: datetime) -> np.datetime64:
     stamp = pd.Timestamp(moment)
     utc = stamp if stamp.tz is None else stamp.tz_convert("UTC").tz_localize(None)
-    return np.datetime64(utc.to_datetime64(), "us")
+    return utc.as_unit("us").to_datetime64()

@@ -9,9 +9,13 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines_lib.errors import SeriesError
-from pipelines_lib.series.calendar import Calendar, naive_times
+from pipelines_lib.lake import encode_text
+from pipelines_lib.series.calendar import Calendar
+from pipelines_lib.tables import TIME
 
 
 @dataclass(frozen=True)
@@ -54,24 +58,28 @@ class Panel:
 
 
 def make_panel(
-    observations: pd.DataFrame, *, calendar: Calendar, columns: tuple[str, ...]
+    observations: pd.DataFrame | pa.Table, *, calendar: Calendar, columns: tuple[str, ...]
 ) -> Panel:
     """Lay observations out on the calendar.
 
     Args:
-        observations: `series_id`, `time` and the value columns; one row a key, all on the calendar.
+        observations: `series_id`, `time` and the value columns, in any order; one row a key, all
+            on the calendar.
         calendar: The dataset's index of time.
         columns: Value columns to keep, in this order.
 
     Raises:
         SeriesError: There are no observations, or a time is no step of the calendar.
     """
-    if len(observations) == 0:
+    if isinstance(observations, pd.DataFrame):
+        wanted = observations[["series_id", "time", *columns]]
+        observations = pa.Table.from_pandas(wanted, preserve_index=False)
+    if observations.num_rows == 0:
         raise SeriesError("there are no observations in this range: ingest them, or widen it")
-    codes, ids = pd.factorize(observations["series_id"], sort=True)
-    position = calendar.positions(naive_times(observations["time"]))
+    codes, ids = encode_text(observations["series_id"])
+    position = _positions(observations["time"], calendar)
     if (position < 0).any():
-        wrong = observations.loc[position < 0].iloc[0]
+        wrong = observations.slice(int(np.argmax(position < 0)), 1).to_pandas().iloc[0]
         raise SeriesError(
             f"series {wrong['series_id']} has a row at {wrong['time']}, which is no step of "
             f"calendar {calendar.name}: check the dataset's calendar and step_minutes"
@@ -83,7 +91,15 @@ def make_panel(
     np.maximum.at(last, codes, position)
     offsets = np.concatenate([[0], np.cumsum(last - first + 1)])
     values = np.full((offsets[-1], len(columns)), np.nan)
-    row = offsets[codes] + position - first[codes]
-    values[row] = observations[list(columns)].to_numpy(dtype="float64")
+    row = (offsets[:-1] - first)[codes] + position
+    for number, name in enumerate(columns):
+        values[row, number] = observations[name].to_numpy()
     steps = np.arange(offsets[-1]) - np.repeat(offsets[:-1] - first, np.diff(offsets))
-    return Panel([str(i) for i in ids], offsets, steps, values, tuple(columns), calendar)
+    return Panel(ids, offsets, steps, values, tuple(columns), calendar)
+
+
+def _positions(times: pa.ChunkedArray, calendar: Calendar) -> np.ndarray:
+    """Return the position of each time, looked up once for each distinct time."""
+    chunks = pc.dictionary_encode(times.cast(TIME)).chunks
+    position = calendar.positions(chunks[0].dictionary.to_numpy(zero_copy_only=False))
+    return position[np.concatenate([chunk.indices.to_numpy() for chunk in chunks])]

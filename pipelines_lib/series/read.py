@@ -35,28 +35,28 @@ def read_panel(
     table = observations_table(dataset.columns)
     version = lake.table_version(dataset.name, table) if version is None else version
     wanted = list(series_ids) if series_ids is not None else dataset.series_ids or None
-    rows = lake.read_rows(
+    rows = lake.read_table(
         dataset.name,
         table,
         columns=["series_id", "time", *dataset.columns],
         series_ids=wanted,
         version=version,
     )
-    if version is None or len(rows) == 0:
+    if version is None or rows.num_rows == 0:
         raise SeriesError(
             f"dataset {dataset.name} has no observations"
             + (f" of {shown(wanted)}" if wanted else "")
             + ": ingest them, or correct series_ids"
         )
-    missing = sorted(set(series_ids or ()) - set(rows["series_id"]))
+    panel = make_panel(rows, calendar=make_calendar(dataset), columns=dataset.columns)
+    missing = sorted(set(series_ids or ()) - set(panel.series_ids))
     if missing:
         known = list_series(lake, dataset)
         raise SeriesError(
             f"unknown series {shown(missing)}: dataset {dataset.name} has {shown(known)}; "
             "correct series_ids"
         )
-    calendar = make_calendar(dataset)
-    return make_panel(rows, calendar=calendar, columns=dataset.columns), version
+    return panel, version
 
 
 def list_series(lake: Lake, dataset: DatasetConfig) -> list[str]:

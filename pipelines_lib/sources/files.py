@@ -1,7 +1,7 @@
 """CSV and Parquet files as a source: one file, a folder of them, or a glob pattern."""
 
 import glob
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -13,13 +13,15 @@ from pipelines_lib.config import DatasetConfig
 from pipelines_lib.errors import SourceError, shown
 from pipelines_lib.sources.base import Fetched
 from pipelines_lib.sources.readers import read_rows
-from pipelines_lib.sources.rows import join_rows, refuse_unknown, within
+from pipelines_lib.sources.rows import cut_rows, join_rows, refuse_unknown
 
 SUFFIXES = (".csv", ".parquet")
 
 
 class FilesSource:
     """Rows of files. With `series_column` all are read once and kept, else one file is a series."""
+
+    whole = True
 
     def __init__(self, dataset: DatasetConfig) -> None:
         self._dataset = dataset
@@ -32,30 +34,31 @@ class FilesSource:
         """Return the ids of all series the files hold, sorted.
 
         Raises:
-            SourceError: There is no file, or one cannot be read.
+            SourceError: There is no file, or none of those that hold several series can be read.
         """
         if self._dataset.source.series_column:
-            return sorted(self._all_rows["series_id"].cat.categories)
+            return sorted(self._shared[0]["series_id"].cat.categories)
         return sorted(self._file_of_series)
 
-    def fetch_rows(
-        self, series_ids: Sequence[str], *, start: date | None, end: date | None
-    ) -> Fetched:
-        """Read the rows of these series from `start` to `end`, both inclusive.
+    def fetch_rows(self, starts: Mapping[str, date | None], *, end: date | None) -> Fetched:
+        """Read the rows of each series from its start to `end`, both inclusive.
 
-        A file that cannot be read fails its own series where the file names it; where it is the
-        only file, or may hold any series, nothing can be trusted.
+        A file that cannot be read fails its own series where its name names it, else it fails
+        under its own name: it may be half written, and whole the next time.
 
         Raises:
-            SourceError: There is no file, or the only or a shared file cannot be read.
+            SourceError: There is no file, or none can be read.
         """
-        failures = refuse_unknown(series_ids, self.list_series())
-        asked = [series_id for series_id in series_ids if series_id not in failures]
+        failures = refuse_unknown(starts, self.list_series())
+        asked = [series_id for series_id in starts if series_id not in failures]
         if self._dataset.source.series_column:
-            rows = self._all_rows
+            rows, broken = self._shared
             frames = [rows[rows["series_id"].isin(asked)]]
+            # A series that nobody has may be in a file that nobody can read yet.
+            transient = set(broken) | (set(failures) if broken else set())
+            failures |= broken
         else:
-            frames = []
+            frames, transient = [], set()
             for series_id in asked:
                 try:
                     frames.append(read_rows(self._file_of_series[series_id], self._dataset))
@@ -63,9 +66,14 @@ class FilesSource:
                     if len(self._file_of_series) == 1:
                         raise
                     failures[series_id] = str(error)
-        cut = [frame[within(frame["time"], start=start, end=end)] for frame in frames]
+                    transient |= {series_id} if error.transient else set()
+        cut = [cut_rows(frame, starts=_starts_in(frame, starts), end=end) for frame in frames]
         plain = [frame.astype({"series_id": "str"}) for frame in cut]
-        return Fetched(join_rows(plain, self._dataset.columns), failures=failures)
+        return Fetched(
+            join_rows(plain, self._dataset.columns),
+            failures=failures,
+            transient=frozenset(transient),
+        )
 
     @cached_property
     def _file_of_series(self) -> dict[str, Path]:
@@ -80,13 +88,28 @@ class FilesSource:
         return files
 
     @cached_property
-    def _all_rows(self) -> pd.DataFrame:
-        frames = [read_rows(path, self._dataset) for path in self._find_files()]
+    def _shared(self) -> tuple[pd.DataFrame, dict[str, str]]:
+        """The rows of all files that any series may be in, and why a file could not be read."""
+        frames: list[pd.DataFrame] = []
+        broken: dict[str, SourceError] = {}
+        for path in self._find_files():
+            try:
+                frames.append(read_rows(path, self._dataset))
+            except SourceError as error:
+                broken[path.name if path.name not in broken else str(path)] = error
+        if not frames:
+            first = next(iter(broken.values()))
+            if len(broken) == 1:
+                raise first
+            raise SourceError(
+                f"none of {len(broken)} files can be read; the first: {first}",
+                transient=any(error.transient for error in broken.values()),
+            ) from first
+        reasons = {name: str(error) for name, error in broken.items()}
         if len(frames) == 1:
-            return frames[0]
+            return frames[0], reasons
         ids = union_categoricals([frame.pop("series_id") for frame in frames])
-        rows = pd.concat(frames, ignore_index=True)
-        return rows.assign(series_id=ids)
+        return pd.concat(frames, ignore_index=True).assign(series_id=ids), reasons
 
     def _find_files(self) -> list[Path]:
         given = self._dataset.source.path
@@ -114,3 +137,8 @@ class FilesSource:
                 "name the folder that does, or a pattern such as prices/**/*.csv"
             )
         return files
+
+
+def _starts_in(frame: pd.DataFrame, starts: Mapping[str, date | None]) -> dict[str, date | None]:
+    """Return the starts of the series that a frame holds."""
+    return {name: starts[name] for name in frame["series_id"].unique()}

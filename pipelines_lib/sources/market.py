@@ -4,7 +4,7 @@ Returns share a market factor; both it and each share's own part follow GARCH(1,
 shocks. What a series draws depends on its number alone, not on how many others there are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -53,6 +53,8 @@ class Share:
 class MarketSource:
     """Open, high, low, close and volume of shares SYN001, SYN002, ..."""
 
+    whole = True
+
     def __init__(self, dataset: DatasetConfig) -> None:
         others = [name for name in dataset.columns if name not in BAR_COLUMNS]
         if others:
@@ -71,12 +73,10 @@ class MarketSource:
         """Return the ids of all series, sorted."""
         return sorted(self._numbers)
 
-    def fetch_rows(
-        self, series_ids: Sequence[str], *, start: date | None, end: date | None
-    ) -> Fetched:
-        """Make the bars and labels of these series from `start` to `end`, both inclusive."""
-        failures = refuse_unknown(series_ids, self.list_series())
-        asked = [series_id for series_id in series_ids if series_id not in failures]
+    def fetch_rows(self, starts: Mapping[str, date | None], *, end: date | None) -> Fetched:
+        """Make the bars and labels of each series from its start to `end`, both inclusive."""
+        failures = refuse_unknown(starts, self.list_series())
+        asked = [series_id for series_id in starts if series_id not in failures]
         times = make_times(self._dataset)
         shares = [self._make_share(self._numbers[series_id]) for series_id in asked]
         returns, volatility = self._make_returns(shares)
@@ -89,7 +89,7 @@ class MarketSource:
             steps, kinds = list(share.script.anomalies), list(share.script.anomalies.values())
             labels.append(make_series_frame(series_id, times[steps], kind=kinds))
         return make_fetched(
-            rows, labels, dataset=self._dataset, failures=failures, start=start, end=end
+            rows, labels, dataset=self._dataset, failures=failures, starts=starts, end=end
         )
 
     @property

@@ -27,7 +27,8 @@ def read_rows(path: Path, dataset: DatasetConfig) -> pd.DataFrame:
         table, layout = read(path, dataset)
     except (OSError, ValueError, pa.ArrowException) as error:
         raise SourceError(
-            f"{path} cannot be read ({error}): write it again as CSV or Parquet, or remove it"
+            f"{path} cannot be read ({error}): write it again as CSV or Parquet, or remove it",
+            transient=True,  # it may be half written
         ) from error
     times = parse_times(table[layout.time], time_format=dataset.source.time_format)
     if len(times) and times.isna().all():

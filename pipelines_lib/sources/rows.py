@@ -1,7 +1,7 @@
 """The one form of raw rows: `series_id`, `time` in UTC, values as float64."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 
 import numpy as np
@@ -50,6 +50,19 @@ def within(times: pd.Series, *, start: date | None, end: date | None) -> np.ndar
     return inside | times.isna().to_numpy()
 
 
+def cut_rows(
+    rows: pd.DataFrame, *, starts: Mapping[str, date | None], end: date | None
+) -> pd.DataFrame:
+    """Keep what lies from the start of its series to `end`, and times that could not be read."""
+    if len(set(starts.values())) <= 1:
+        start = next(iter(starts.values()), None)
+        return rows[within(rows["time"], start=start, end=end)].reset_index(drop=True)
+    firsts = {name: pd.Timestamp(start, tz="UTC") for name, start in starts.items() if start}
+    first = pd.to_datetime(rows["series_id"].astype("str").map(firsts), utc=True)
+    early = (rows["time"] < first).to_numpy()  # False where either is NaT
+    return rows[within(rows["time"], start=None, end=end) & ~early].reset_index(drop=True)
+
+
 def join_rows(frames: Iterable[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
     """Join frames of rows, with the right columns and types even where there is none."""
     kept = [frame for frame in frames if len(frame)]
@@ -59,7 +72,7 @@ def join_rows(frames: Iterable[pd.DataFrame], columns: Sequence[str]) -> pd.Data
     return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in types.items()})
 
 
-def refuse_unknown(asked: Sequence[str], known: Sequence[str]) -> dict[str, str]:
+def refuse_unknown(asked: Iterable[str], known: Collection[str]) -> dict[str, str]:
     """Return a failure for each series asked for that the source does not have."""
     have = set(known)
     reason = f"is none of the source's {len(known)} series ({shown(known)}): correct series_ids"

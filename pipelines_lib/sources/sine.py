@@ -4,7 +4,7 @@ The first two series, `sin` and `cos`, are a quarter of a period apart.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import date
 
 import numpy as np
@@ -27,6 +27,8 @@ GOLDEN = (math.sqrt(5) - 1) / 2
 class SineSource:
     """One value column of sine waves with amplitude 1."""
 
+    whole = True
+
     def __init__(self, dataset: DatasetConfig) -> None:
         if len(dataset.columns) > 1:
             raise SourceError(
@@ -44,14 +46,12 @@ class SineSource:
         """Return `cos`, `sin`, `sin-02`, ...: sorted."""
         return sorted(self._numbers)
 
-    def fetch_rows(
-        self, series_ids: Sequence[str], *, start: date | None, end: date | None
-    ) -> Fetched:
-        """Make the rows and labels of these series from `start` to `end`, both inclusive."""
-        failures = refuse_unknown(series_ids, self.list_series())
+    def fetch_rows(self, starts: Mapping[str, date | None], *, end: date | None) -> Fetched:
+        """Make the rows and labels of each series from its start to `end`, both inclusive."""
+        failures = refuse_unknown(starts, self.list_series())
         times = make_times(self._dataset)
         rows, labels = [], []
-        for series_id in series_ids:
+        for series_id in starts:
             if series_id in failures:
                 continue
             values, known = self._make_series(self._numbers[series_id])
@@ -59,7 +59,7 @@ class SineSource:
             rows.append(make_series_frame(series_id, times, **column))
             labels.append(make_series_frame(series_id, times[known.index], kind=known.to_numpy()))
         return make_fetched(
-            rows, labels, dataset=self._dataset, failures=failures, start=start, end=end
+            rows, labels, dataset=self._dataset, failures=failures, starts=starts, end=end
         )
 
     @property

@@ -1,6 +1,6 @@
 """What the synthetic sources share: steps on the dataset's calendar, ids, cutting to a range."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 import numpy as np
@@ -9,7 +9,7 @@ import pandas as pd
 from pipelines_lib.config import DatasetConfig
 from pipelines_lib.errors import SourceError
 from pipelines_lib.sources.base import Fetched
-from pipelines_lib.sources.rows import join_rows, within
+from pipelines_lib.sources.rows import cut_rows, join_rows
 
 FIRST_STEP = "2024-01-01"
 FIRST_SESSION, LAST_SESSION = "2022-01-03", "2025-12-30"
@@ -60,16 +60,16 @@ def make_fetched(
     *,
     dataset: DatasetConfig,
     failures: dict[str, str],
-    start: date | None,
+    starts: Mapping[str, date | None],
     end: date | None,
 ) -> Fetched:
-    """Join what was made for each series and cut it to `start`..`end`, both inclusive."""
+    """Join what was made for each series and cut each to its start..`end`, both inclusive."""
     joined = join_rows(rows, dataset.columns)
     known = (
         join_rows(labels, ()).reindex(columns=["series_id", "time", "kind"]).astype({"kind": "str"})
     )
     return Fetched(
-        rows=joined[within(joined["time"], start=start, end=end)].reset_index(drop=True),
-        labels=known[within(known["time"], start=start, end=end)].reset_index(drop=True),
+        rows=cut_rows(joined, starts=starts, end=end),
+        labels=cut_rows(known, starts=starts, end=end),
         failures=failures,
     )

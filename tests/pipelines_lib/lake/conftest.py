@@ -36,6 +36,6 @@ def score_rows() -> Callable[..., pd.DataFrame]:
         frame["time"] = pd.to_datetime(frame["time"], utc=True).astype("datetime64[us, UTC]")
         rest = {"threshold": 2.0, "feature": "value", "data_version": 1}
         frame = frame.assign(scorer=scorer, **rest, run_id="r1", model_version="1")
-        return frame[SCORES.schema.names]
+        return frame.assign(stale=None)[SCORES.schema.names]
 
     return make

@@ -253,6 +253,52 @@ def test_replace_rows_quotes_its_scope(lake, score_rows):
     assert len(lake.read_rows("d", SCORES)) == 1
 
 
+def test_replace_rows_of_series_deletes_their_rows_of_every_year(lake, observations, rows):
+    lake.merge_rows(
+        "d",
+        observations,
+        rows(
+            ("A", "2022-01-03", 1.0),  # of a year that the new rows do not reach
+            ("A", "2023-01-02", 2.0),
+            ("A", "2023-01-03", 3.0),
+            ("B", "2022-01-03", 4.0),
+            ("C", "2022-01-03", 5.0),
+            ("C", "2023-01-02", 6.0),
+        ),
+    )
+    before = lake.table_version("d", observations)
+
+    counts = lake.replace_rows(
+        "d",
+        observations,
+        rows(
+            ("A", "2023-01-02", 20.0),
+            ("A", "2023-01-03", 3.0),
+            ("A", "2024-01-02", 7.0),
+            ("C", "2023-01-02", 60.0),  # outside of the scope: merged
+        ),
+        scope={"series_id": ["A", "B"]},
+    )
+
+    assert counts == MergeCounts(inserted=1, updated=2, unchanged=1, deleted=2)
+    assert lake.table_version("d", observations) == before + 1
+    assert triples(lake.read_rows("d", observations)) == [
+        ("A", "2023-01-02", 20.0),
+        ("A", "2023-01-03", 3.0),
+        ("A", "2024-01-02", 7.0),
+        ("C", "2022-01-03", 5.0),
+        ("C", "2023-01-02", 60.0),
+    ]
+
+
+def test_replace_rows_within_no_series_only_merges(lake, observations, rows):
+    lake.merge_rows("d", observations, rows(("A", "2022-01-03", 1.0)))
+    counts = lake.replace_rows(
+        "d", observations, rows(("A", "2023-01-03", 2.0)), scope={"series_id": []}
+    )
+    assert counts == MergeCounts(inserted=1)
+
+
 def test_replace_rows_of_nothing_makes_no_table(lake, score_rows):
     assert lake.replace_rows("d", SCORES, score_rows(), scope={"scorer": "m"}) == MergeCounts()
     assert lake.table_version("d", SCORES) is None

@@ -91,7 +91,7 @@ def test_read_rows_of_an_old_version_after_an_update(filled, observations, rows)
 
 
 def test_read_rows_of_an_unknown_version_names_the_newest(filled, observations):
-    with pytest.raises(LakeError, match=r"d\.observations has no version 99: the newest is 1"):
+    with pytest.raises(LakeError, match=r"d\.observations has no version 99: the newest is 0"):
         filled.read_rows("d", observations, version=99)
 
 

@@ -11,7 +11,7 @@ from pipelines_lib.tables import QUARANTINE
 
 @pytest.fixture
 def nights(lake, observations, rows):
-    """Four nights of one row each: four files in two years, versions 1 to 4."""
+    """Four nights of one row each: four files in two years, versions 0 to 3."""
     for day, value in (
         ("2023-12-28", 1.0),
         ("2023-12-29", 2.0),
@@ -31,14 +31,14 @@ def test_compact_joins_files_and_leaves_the_rows_as_they_are(nights, observation
 
 def test_compact_keeps_versions_younger_than_asked(nights, observations):
     nights.compact("d", observations, keep_hours=24)
-    assert nights.read_rows("d", observations, version=2)["value"].tolist() == [1.0, 2.0]
+    assert nights.read_rows("d", observations, version=1)["value"].tolist() == [1.0, 2.0]
 
 
 def test_compact_ends_versions_beyond_what_is_kept(nights, observations):
     counts = nights.compact("d", observations, keep_hours=0)
     assert counts["dropped"] == 4
-    with pytest.raises(LakeError, match=r"cannot read version 2 .*maintenance"):
-        nights.read_rows("d", observations, version=2)
+    with pytest.raises(LakeError, match=r"cannot read version 1 .*maintenance"):
+        nights.read_rows("d", observations, version=1)
     assert nights.read_rows("d", observations)["value"].tolist() == [1.0, 2.0, 3.0, 4.0]
     files = list(Path(nights.uri).glob("d/observations/year=*/*.parquet"))
     assert len(files) == 2
@@ -62,17 +62,17 @@ def test_check_writable_writes_once(lake):
     lake.check_writable()
     lake.check_writable()
     probe = DeltaTable(f"{lake.uri}/_lake/probe")
-    assert probe.version() == 1
+    assert probe.version() == 0
     assert probe.to_pyarrow_table().to_pydict() == {"name": ["tidewatch"]}
 
 
 def test_check_writable_of_a_place_that_cannot_be_written_names_the_remedy(tmp_path):
     (tmp_path / "file").write_text("not a folder")  # root may write anywhere else
-    with pytest.raises(LakeError, match=r"(?s)cannot create .*TIDEWATCH_LAKE_URI"):
+    with pytest.raises(LakeError, match=r"(?s)cannot write 1 rows to .*TIDEWATCH_LAKE_URI"):
         Lake(str(tmp_path / "file" / "lake")).check_writable()
 
 
 def test_merge_rows_to_a_place_that_cannot_be_written_is_a_lake_error(tmp_path, observations, rows):
     (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(LakeError, match="cannot create"):
+    with pytest.raises(LakeError, match="cannot write"):
         Lake(str(tmp_path / "file")).merge_rows("d", observations, rows(("A", "2024-01-02", 1.0)))

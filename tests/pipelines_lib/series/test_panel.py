@@ -1,5 +1,6 @@
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from pipelines_lib.errors import SeriesError
@@ -63,6 +64,20 @@ def test_make_panel_does_not_depend_on_the_order_of_rows(make_bars, krx_calendar
     second = make_panel(shuffled, calendar=krx_calendar, columns=("close",))
     np.testing.assert_array_equal(first.values, second.values)
     np.testing.assert_array_equal(first.position, second.position)
+
+
+def test_make_panel_of_arrow_is_that_of_the_frame(make_bars, krx_calendar):
+    frame = make_bars(["B", "A"], 30).sample(frac=1, random_state=1)
+    frame.iloc[3, frame.columns.get_loc("close")] = NAN
+    frame = frame[["series_id", "time", "open", "close"]]
+    views = pa.Table.from_pandas(frame, preserve_index=False)
+    views = views.set_column(0, "series_id", views["series_id"].cast(pa.string_view()))
+    halves = pa.concat_tables([views.slice(0, 25), views.slice(25)])
+    first = make_panel(frame, calendar=krx_calendar, columns=("close", "open"))
+    second = make_panel(halves, calendar=krx_calendar, columns=("close", "open"))
+    assert first.series_ids == second.series_ids == ["A", "B"]
+    for name in ("offsets", "position", "values"):
+        np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
 
 
 def test_make_panel_of_nothing_is_an_error(krx_calendar):

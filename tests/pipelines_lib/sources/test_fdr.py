@@ -1,6 +1,5 @@
 """FinanceDataReader against a server on this machine."""
 
-import json
 import os
 import time
 from datetime import date
@@ -14,41 +13,24 @@ from pipelines_lib.config import DatasetConfig, SourceConfig
 from pipelines_lib.errors import SourceError
 from pipelines_lib.settings import Settings
 from pipelines_lib.sources import Fetched, make_source
-
-SHARED = Path(os.environ.get("TIDEWATCH_SHARED_DATA", Path(__file__).parents[3] / "../shared/data"))
-HTML = (200, "text/html", "\n<!DOCTYPE html><html><body>we have moved</body></html>")
-THREE_DAYS = (
-    "20240102|100|110|90|105|1000",
-    "20240103|105|120|100|115|1100",
-    "20240104|115|116|101|102|1200",
+from tests.mirror import (
+    ERROR,
+    PAGE,
+    THREE_DAYS,
+    busy,
+    cut,
+    drip,
+    hang,
+    in_turn,
+    krx_cache,
+    naver,
+    naver_for,
+    reset,
+    yahoo,
+    zipped,
 )
 
-
-def naver(*items: str) -> tuple[int, str, str]:
-    """Answer as Naver's chart does: one `yyyymmdd|open|high|low|close|volume` an item."""
-    body = "".join(f'\n\t<item data="{item}" />' for item in items)
-    head = f'<?xml version="1.0" encoding="EUC-KR" ?><protocol><chartdata count="{len(items)}">'
-    return 200, "text/xml;charset=EUC-KR", f"{head}{body}</chartdata></protocol>"
-
-
-def yahoo(stamps: list[str], zone: str, **values: list[float | None]) -> tuple[int, str, str]:
-    """Answer as Yahoo's chart does: bars stamped in UTC, every price 1 unless given."""
-    names = ("open", "high", "low", "close", "volume")
-    quote = {name: values.get(name, [1.0] * len(stamps)) for name in names}
-    result = {
-        "meta": {"exchangeTimezoneName": zone, "gmtoffset": 0},
-        "timestamp": [int(pd.Timestamp(stamp, tz="UTC").timestamp()) for stamp in stamps],
-        "indicators": {"quote": [quote], "adjclose": [{"adjclose": quote["close"]}]},
-    }
-    chart = {"chart": {"result": [result], "error": None}}
-    return 200, "application/json", json.dumps(chart)
-
-
-def krx_cache(*days: str) -> tuple[int, str, str]:
-    """Answer as the cache of KRX indices does: close 2, volume 7, a byte order mark."""
-    lines = [f"{day},2.0,1,0.1,0.01,1.0,3.0,0.5,7,9,11" for day in days]
-    header = "\ufeffDate,Close,UpDown,Comp,Change,Open,High,Low,Volume,Amount,MarCap"
-    return 200, "text/plain; charset=utf-8", "\n".join([header, *lines])
+SHARED = Path(os.environ.get("TIDEWATCH_SHARED_DATA", Path(__file__).parents[3] / "../shared/data"))
 
 
 def fetch(
@@ -59,7 +41,7 @@ def fetch(
     **dataset: object,
 ) -> Fetched:
     config = DatasetConfig(name="prices", source=SourceConfig(kind="fdr"), **dataset)
-    return make_source(config, settings).fetch_rows(codes, start=start, end=end)
+    return make_source(config, settings).fetch_rows(dict.fromkeys(codes, start), end=end)
 
 
 def closes(fetched: Fetched) -> dict[str, float]:
@@ -98,7 +80,7 @@ def test_fetch_rows_keeps_halts_gaps_and_repeats_as_they_came(mirror):
 
 
 def test_fetch_rows_fails_only_the_code_without_items(mirror, capsys):
-    mirror.answers |= {"symbol=005930": naver(*THREE_DAYS), "symbol=999999": naver()}
+    mirror.answers |= {"symbol=005930": naver(*THREE_DAYS), "symbol=999999": naver(symbol="999999")}
     fetched = fetch(mirror.settings(), "999999", "005930")
     assert fetched.rows["series_id"].unique().tolist() == ["005930"]
     assert list(fetched.failures) == ["999999"]
@@ -116,50 +98,188 @@ def test_fetch_rows_fails_a_range_without_rows(mirror):
 
 
 def test_fetch_rows_tells_an_unknown_code_from_a_failing_server(mirror):
-    mirror.answers["symbol=000660"] = (500, "text/plain", "oops")
-    failures = fetch(mirror.settings(), "005930", "000660").failures
-    assert "answered 404: it does not know this code" in failures["005930"]
-    assert "answered 500: the server failed" in failures["000660"]
-    assert len([path for path in mirror.asked if "000660" in path]) == 3
+    mirror.answers["symbol=000660"] = ERROR
+    fetched = fetch(mirror.settings(attempts=3), "005930", "000660")
+    assert "answered 404: it does not know this code" in fetched.failures["005930"]
+    assert "answered 500: the server failed, 3 times" in fetched.failures["000660"]
+    assert fetched.transient == {"000660"}
+    assert (mirror.count("005930"), mirror.count("000660")) == (1, 3)
 
 
-def test_fetch_rows_outlives_a_passing_fault(mirror):
-    answers = iter([(503, "text/plain", "busy"), naver(*THREE_DAYS)])
-    mirror.answers["symbol=005930"] = lambda: next(answers)
-    fetched = fetch(mirror.settings(), "005930")
-    assert len(fetched.rows) == 3
+GOOD = naver(*THREE_DAYS)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(hang(), id="hang"),
+        pytest.param(drip(GOOD, every_s=0.05), id="drip"),
+        pytest.param(reset(), id="reset"),
+        pytest.param(busy(), id="429"),
+        pytest.param(busy("0"), id="429-with-time"),
+        pytest.param((503, "text/plain", "busy"), id="503"),
+        pytest.param(ERROR, id="500"),
+        pytest.param(cut(GOOD), id="cut-with-length"),
+        pytest.param(cut(GOOD, with_length=False), id="cut-without-length"),
+        pytest.param(naver(*THREE_DAYS[:2], count=3), id="items-missing"),
+        pytest.param((200, "text/xml", ""), id="no-body"),
+    ],
+)
+def test_fetch_rows_outlives_a_passing_fault(mirror, fault):
+    mirror.answers["symbol=005930"] = in_turn(fault, fault, GOOD)
+    fetched = fetch(mirror.settings(read_timeout_s=0.2, answer_timeout_s=0.3), "005930")
     assert fetched.failures == {}
+    assert len(fetched.rows) == 3
+    assert len(mirror.asked) == 3
 
 
-def test_fetch_rows_waits_as_long_as_the_server_asks(mirror):
-    answers = iter([(429, "text/plain", "slow down"), naver(*THREE_DAYS)])
-    mirror.answers["symbol=005930"] = lambda: next(answers)
-    mirror.headers["Retry-After"] = "1"
-    began = time.monotonic()
+LASTING = {
+    "hang": (hang(), "fchart.stock.naver.com did not answer in time (5 s to connect, 0.2 s to"),
+    "drip": (drip(GOOD, every_s=0.05), "did not end its answer in time (0.3 s): run again later"),
+    "reset": (reset(), "fchart.stock.naver.com cannot be reached (ConnectionError), 2 times"),
+    "429": (busy("0"), "answered 429, too many requests, 2 times: run again later, or lower"),
+    "500": (ERROR, "answered 500: the server failed, 2 times; run again later"),
+    "cut-with-length": (cut(GOOD), "fchart.stock.naver.com broke off its answer, 2 times"),
+    "cut-without-length": (cut(GOOD, with_length=False), "broke off its answer, 2 times: run"),
+    "items-missing": (naver(*THREE_DAYS, count=4), "broke off its answer, 2 times: run again"),
+}
+
+
+@pytest.mark.parametrize("kind", LASTING)
+def test_fetch_rows_reports_a_lasting_fault_as_one_that_may_pass(mirror, kind):
+    fault, told = LASTING[kind]
+    mirror.answers |= {"symbol=005930": lambda: fault, "symbol=000660": naver_for(*THREE_DAYS)}
+    settings = mirror.settings(read_timeout_s=0.2, answer_timeout_s=0.3, attempts=2)
+    fetched = fetch(settings, "005930", "000660")
+    assert told in fetched.failures["005930"]
+    assert fetched.failures["005930"].startswith("005930: ")
+    assert fetched.transient == {"005930"}
+    assert fetched.rows["series_id"].unique().tolist() == ["000660"]
+    assert mirror.count("005930") == 2
+
+
+FINAL = {
+    "404": ("005930", (404, "text/plain", "?"), "answered 404: it does not know this code"),
+    "400": ("005930", (400, "text/plain", "?"), "answered 400: it does not accept the request"),
+    "403": ("005930", (403, "text/plain", "?"), "answered 403: it refuses this address"),
+    "login": ("KRX:005930", (400, "text/html", "LOGOUT"), "data.krx.co.kr asks for a login"),
+    "empty": ("005930", naver(), "answered without any rows: the code is unknown"),
+    "other": ("005930", naver(*THREE_DAYS, symbol="000660"), "with prices of '000660': they"),
+    "null": ("AAPL", (200, "application/json", '{"chart": {"result": null}}'), "without any"),
+    "no-bars": ("AAPL", yahoo([], "America/New_York"), "query2.finance.yahoo.com answered with"),
+    "other-us": (
+        "AAPL",
+        yahoo(["2024-07-01 13:30"], "America/New_York", symbol="MSFT"),
+        "query2.finance.yahoo.com answered with prices of 'MSFT': they are not stored; check",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", FINAL)
+def test_fetch_rows_asks_once_where_the_answer_is_final(mirror, kind):
+    code, answer, told = FINAL[kind]
+    mirror.answers["/"] = answer
+    fetched = fetch(mirror.settings(), code)
+    assert told in fetched.failures[code]
+    assert fetched.transient == frozenset()
+    assert fetched.rows.empty
+    assert len(mirror.asked) == 1
+
+
+def test_fetch_rows_takes_the_history_of_a_young_share_for_whole(mirror):
+    mirror.answers["symbol=005930"] = naver(*THREE_DAYS, count=6000)  # as many as were asked for
     assert len(fetch(mirror.settings(), "005930").rows) == 3
-    assert time.monotonic() - began >= 1
 
 
-@pytest.mark.parametrize("code", ["005930", "AAPL"])
+def test_fetch_rows_takes_a_code_by_another_spelling_of_its_own(mirror):
+    day = ["2024-07-01 13:30"]
+    mirror.answers["/%5EGSPC"] = yahoo(day, "America/New_York", symbol="^GSPC")
+    mirror.answers["/^GSPC"] = mirror.answers["/%5EGSPC"]
+    mirror.answers["/KRW=X"] = yahoo(day, "Europe/London", symbol="KRW=X")
+    assert fetch(mirror.settings(), "US500", "USD/KRW").failures == {}
+
+
+def test_fetch_rows_reads_a_compressed_answer(mirror):
+    mirror.answers["symbol=005930"] = zipped(GOOD)
+    assert len(fetch(mirror.settings(), "005930").rows) == 3
+
+
+@pytest.mark.parametrize("code", ["005930", "AAPL", "KS11"])
 def test_fetch_rows_recognises_a_web_page(mirror, code):
-    mirror.answers[code] = HTML
-    assert "answered with a web page" in fetch(mirror.settings(), code).failures[code]
+    mirror.answers["/"] = PAGE
+    fetched = fetch(mirror.settings(), code)
+    assert "answered with a web page, not with data" in fetched.failures[code]
+    assert fetched.transient == {code}
+    assert len(mirror.asked) == 1
 
 
-def test_fetch_rows_stops_waiting_and_gives_up_on_the_rest(mirror):
-    mirror.answers["sise.nhn"] = lambda: time.sleep(0.5) or naver(*THREE_DAYS)
-    settings = Settings(fdr_mirror=mirror.url, read_timeout_s=0.1)
-    failures = fetch(settings, "000001", "000002", "000003", "000004").failures
-    assert "did not answer in time (5 s to connect, 0.1 s to read)" in failures["000001"]
-    assert "fchart.stock.naver.com" in failures["000003"]
-    assert "000004 was not asked for" in failures["000004"]
-    assert not [path for path in mirror.asked if "000004" in path]
+def test_fetch_rows_gives_up_a_host_that_is_silent(mirror):
+    mirror.answers |= {"sise.nhn": hang, "/AAPL": yahoo(["2024-07-01 13:30"], "America/New_York")}
+    config = DatasetConfig(name="prices", source=SourceConfig(kind="fdr"))
+    settings = mirror.settings(read_timeout_s=0.1, attempts=1, parallel_requests=2)
+    source = make_source(config, settings)
+    codes = [f"{number:06d}" for number in range(300)]
+    began = time.monotonic()
+    fetched = source.fetch_rows(dict.fromkeys(codes), end=None)
+    later = source.fetch_rows({"005930": None, "AAPL": None}, end=None)
+    assert time.monotonic() - began < 5
+    assert (
+        "did not answer in time (5 s to connect, 0.1 s to read): run" in fetched.failures[codes[0]]
+    )
+    assert (
+        "000299: fchart.stock.naver.com was not asked: it is given up" in fetched.failures["000299"]
+    )
+    assert "no answer (ReadTimeout), 3 times in a row" in fetched.failures["000299"]
+    assert list(fetched.failures) == codes
+    assert fetched.transient == set(codes)
+    assert 3 <= mirror.count("sise.nhn") <= 4
+    assert "005930: fchart.stock.naver.com was not asked" in later.failures["005930"]
+    assert later.rows["series_id"].tolist() == ["AAPL"]
+
+
+def test_fetch_rows_asks_on_where_single_codes_fail(mirror):
+    def answer(path: str) -> object:
+        return ERROR if path.endswith(("1", "2", "3", "4", "5")) else naver_for(*THREE_DAYS)
+
+    mirror.answers["sise.nhn"] = answer
+    codes = [f"{number:06d}" for number in range(40)]
+    fetched = fetch(mirror.settings(attempts=1, parallel_requests=1), *codes)
+    assert len(mirror.asked) == 40
+    assert len(fetched.failures) == 20
+
+
+def test_fetch_rows_asks_side_by_side_and_answers_in_order(mirror):
+    def answer(path: str) -> object:
+        time.sleep(0.05 if path.endswith("0") else 0.15)
+        return naver_for(*THREE_DAYS)(path)
+
+    mirror.answers["sise.nhn"] = answer
+    codes = [f"{number:06d}" for number in range(20, 10, -1)]
+    fetched = fetch(mirror.settings(parallel_requests=3), *codes)
+    assert fetched.rows["series_id"].unique().tolist() == codes
+    assert 2 <= mirror.most_at_once <= 3
+
+
+def test_fetch_rows_starts_each_code_at_its_own_day(mirror):
+    mirror.answers["sise.nhn"] = naver_for(*THREE_DAYS)
+    config = DatasetConfig(name="prices", source=SourceConfig(kind="fdr"))
+    source = make_source(config, mirror.settings())
+    assert not source.whole
+    starts = {"000660": date(2024, 1, 4), "005930": None, "035720": date(2024, 1, 3)}
+    rows = source.fetch_rows(starts, end=date(2024, 1, 3)).rows
+    assert rows.groupby("series_id").size().to_dict() == {"005930": 2, "035720": 1}
+
+
+def test_fetch_rows_asks_nothing_for_no_series(mirror):
+    fetched = fetch(mirror.settings())
+    assert fetched.rows.empty
+    assert fetched.failures == {}
 
 
 def test_fetch_rows_names_a_host_that_refuses():
     settings = Settings(fdr_mirror="http://127.0.0.1:9", connect_timeout_s=1)
     reason = fetch(settings, "005930").failures["005930"]
-    assert "005930: fchart.stock.naver.com cannot be reached" in reason
+    assert "005930: fchart.stock.naver.com cannot be reached (ConnectionError), 4 times" in reason
 
 
 def test_fetch_rows_dates_yahoo_bars_by_their_exchange(mirror):
@@ -207,7 +327,39 @@ def test_fetch_rows_fails_an_index_with_a_year_missing_inside(mirror):
     mirror.answers["year_ks11/2022.csv"] = krx_cache("2022-12-28")
     mirror.answers["year_ks11/2024.csv"] = krx_cache("2024-01-02")
     days = {"start": date(2022, 6, 1), "end": date(2024, 6, 1)}
-    assert "answered 404" in fetch(mirror.settings(), "KS11", **days).failures["KS11"]
+    fetched = fetch(mirror.settings(), "KS11", **days)
+    assert "answered 404" in fetched.failures["KS11"]
+    assert fetched.transient == frozenset()
+
+
+WHOLE_YEAR = krx_cache("2023-12-27", "2023-12-28")
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (hang(), "raw.githubusercontent.com did not answer in time"),
+        (reset(), "raw.githubusercontent.com cannot be reached"),
+        (ERROR, "raw.githubusercontent.com answered 500"),
+        (busy("0"), "answered 429"),
+        (PAGE, "answered with a web page"),
+        ((200, "text/plain", '\ufeff""'), "answered with no table of prices"),
+        (cut(WHOLE_YEAR, keep=0.9), "broke off its answer"),
+        (cut(WHOLE_YEAR, keep=0.9, with_length=False), "broke off its answer"),
+    ],
+    ids=["hang", "reset", "500", "429", "page", "void", "cut-with-length", "cut-without-length"],
+)
+@pytest.mark.parametrize("year", [2022, 2023, 2024], ids=["first", "inside", "last"])
+def test_fetch_rows_fails_an_index_of_which_a_year_fails(mirror, answer, told, year):
+    for number in (2022, 2023, 2024):
+        mirror.answers[f"year_ks11/{number}.csv"] = krx_cache(f"{number}-06-03")
+    mirror.answers[f"year_ks11/{year}.csv"] = lambda: answer
+    days = {"start": date(2022, 2, 1), "end": date(2024, 11, 1)}
+    fetched = fetch(mirror.settings(read_timeout_s=0.1, attempts=2), "KS11", **days)
+    assert told in fetched.failures["KS11"]
+    assert fetched.transient == {"KS11"}
+    assert fetched.rows.empty
+    assert mirror.count(f"{year}.csv") <= 2
 
 
 def test_fetch_rows_takes_a_year_missing_at_the_end_for_the_end(mirror):
@@ -230,7 +382,9 @@ def test_open_client_leaves_others_their_requests(mirror, capsys):
 
 def test_list_series_asks_for_codes():
     source = make_source(DatasetConfig(name="prices", source=SourceConfig(kind="fdr")), Settings())
-    with pytest.raises(SourceError, match="list the codes in series_ids"):
+    with pytest.raises(
+        SourceError, match=r"list codes in series_ids, .* or name a market in source\.market"
+    ):
         source.list_series()
 
 

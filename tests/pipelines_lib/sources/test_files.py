@@ -29,7 +29,7 @@ def files(path: Path | str, *, dataset: dict | None = None, **source: object) ->
 
 
 def fetch(source: Source, *ids: str, start: date | None = None, end: date | None = None) -> Fetched:
-    return source.fetch_rows(ids or source.list_series(), start=start, end=end)
+    return source.fetch_rows(dict.fromkeys(ids or source.list_series(), start), end=end)
 
 
 def write(path: Path, text: str, encoding: str = "utf-8") -> Path:
@@ -233,3 +233,86 @@ def test_fetch_rows_reads_the_recorded_market():
     assert len(source.list_series()) == 948
     rows = fetch(source, "005930", end=date(2020, 1, 3)).rows
     assert rows["close"].tolist() == [55200, 55500]
+
+
+DAY = "Date,Code,value\n{day},005930,{value}\n{day},000660,{value}\n"
+
+
+def test_fetch_rows_reads_a_folder_that_grows_by_a_file_a_day(tmp_path):
+    for day in ("2024-01-02", "2024-01-03"):
+        write(tmp_path / f"{day}.csv", DAY.format(day=day, value=1))
+    options = {"dataset": ONE_VALUE, "series_column": "Code"}
+    assert times(fetch(files(tmp_path, **options), "005930")) == [
+        "2024-01-02 00:00",
+        "2024-01-03 00:00",
+    ]
+    write(tmp_path / "2024-01-04.csv", DAY.format(day="2024-01-04", value=7) + "2024-01-04,new,8\n")
+    source = files(tmp_path, **options)
+    assert source.list_series() == ["000660", "005930", "new"]
+    assert fetch(source).rows["value"].tolist() == [1, 1, 1, 1, 7, 7, 8]
+
+
+def test_fetch_rows_reads_long_korean_files_of_the_exchange(tmp_path):
+    header = "일자,종목코드,종목명,시가,고가,저가,종가,거래량"
+    for day, close in (("2024/01/02", "79,600"), ("2024/01/03", "77,000")):
+        text = f'{header}\n{day},005930,삼성전자,78200,79800,76000,"{close}",17142847\n'
+        write(tmp_path / f"data_{day[-2:]}.csv", text, "cp949")
+    source = files(tmp_path, series_column="종목코드")
+    assert fetch(source, "005930").rows["close"].tolist() == [79600, 77000]
+
+
+@pytest.mark.parametrize(
+    "half",
+    [b"", b"PAR1 not a table", "Date,Code,value\n2024-01-03,삼".encode()[:-1], b"Date,Co"],
+    ids=["empty", "torn", "mid-letter", "mid-header"],
+)
+def test_fetch_rows_reads_the_days_beside_a_half_written_one(tmp_path, half):
+    write(tmp_path / "2024-01-02.csv", DAY.format(day="2024-01-02", value=1))
+    name = "2024-01-03.parquet" if half.startswith(b"PAR1") else "2024-01-03.csv"
+    (tmp_path / name).write_bytes(half)
+    source = files(tmp_path, dataset=ONE_VALUE, series_column="Code")
+    assert source.list_series() == ["000660", "005930"]
+    fetched = fetch(source, "005930", "000660")
+    assert sorted(fetched.rows["series_id"]) == ["000660", "005930"]
+    assert list(fetched.failures) == [name]
+    assert name in fetched.failures[name]
+    assert fetched.transient == {name}
+
+
+def test_fetch_rows_expects_a_missing_series_in_the_file_that_is_half_written(tmp_path):
+    write(tmp_path / "2024-01-02.csv", DAY.format(day="2024-01-02", value=1))
+    write(tmp_path / "2024-01-03.csv", "")
+    fetched = fetch(files(tmp_path, dataset=ONE_VALUE, series_column="Code"), "new", "000660")
+    assert fetched.transient == {"new", "2024-01-03.csv"}
+
+
+@pytest.mark.parametrize("names", [["a.csv"], ["a.csv", "b.csv"]])
+def test_list_series_refuses_files_of_which_none_can_be_read(tmp_path, names):
+    for name in names:
+        write(tmp_path / name, "")
+    with pytest.raises(SourceError, match=r"a\.csv cannot be read") as caught:
+        files(tmp_path, dataset=ONE_VALUE, series_column="Code").list_series()
+    assert caught.value.transient
+
+
+def test_fetch_rows_tells_a_torn_file_from_a_wrong_one(tmp_path):
+    write(tmp_path / "good.csv", FDR)
+    write(tmp_path / "short.csv", "Date,Open,High,Low,Close\n2024-01-02,1,1,1,1\n")
+    write(tmp_path / "void.csv", "")
+    fetched = fetch(files(tmp_path))
+    assert set(fetched.failures) == {"short", "void"}
+    assert fetched.transient == {"void"}
+
+
+@pytest.mark.parametrize("series_column", ["", "Code"])
+def test_fetch_rows_cuts_each_series_at_its_own_start(tmp_path, series_column):
+    for name in ("a", "b", "c"):
+        days = ("2024-01-02", "2024-01-03", "2024-01-04", "?")
+        rows = "".join(f"{day},{name},1\n" for day in days)
+        write(tmp_path / f"{name}.csv", "Date,Code,value\n" + rows)
+    source = files(tmp_path, dataset=ONE_VALUE, series_column=series_column)
+    assert source.whole
+    starts = {"a": date(2024, 1, 3), "b": None, "c": date(2024, 2, 1)}
+    rows = source.fetch_rows(starts, end=date(2024, 1, 3)).rows
+    kept = rows.groupby("series_id")["time"].agg(lambda t: t.dt.day.fillna(0).astype(int).tolist())
+    assert kept.to_dict() == {"a": [3, 0], "b": [2, 3, 0], "c": [0]}

@@ -29,7 +29,7 @@ def sine(*, step_minutes: int = 60, **source: object) -> Source:
 
 
 def fetch(source: Source, *ids: str, start: date | None = None, end: date | None = None) -> Fetched:
-    return source.fetch_rows(ids or source.list_series(), start=start, end=end)
+    return source.fetch_rows(dict.fromkeys(ids or source.list_series(), start), end=end)
 
 
 def bars_of(source: Source, series_id: str) -> pd.DataFrame:

@@ -1,5 +1,4 @@
-from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
@@ -9,41 +8,10 @@ from pipelines_lib.errors import ConfigError, SourceError
 from pipelines_lib.ingestion import ingest as ingest_module
 from pipelines_lib.ingestion import ingest_dataset
 from pipelines_lib.lake import Lake, MergeCounts, read_dataset
-from pipelines_lib.sources import Fetched
 from pipelines_lib.tables import INGESTS, LABELS, QUARANTINE, dataset_tables, observations_table
+from tests.fakes import FakeSource
 
 NIGHT = datetime(2024, 2, 1, 18, tzinfo=UTC)
-
-
-class FakeSource:
-    """Gives the rows it was made with; a series without rows fails where a reason is known."""
-
-    whole = True
-
-    def __init__(
-        self,
-        rows: pd.DataFrame,
-        *,
-        labels: pd.DataFrame | None = None,
-        reasons: dict[str, str] | None = None,
-    ) -> None:
-        self.rows, self.labels, self.reasons = rows, labels, reasons or {}
-        self.asked: list[dict[str, date | None]] = []
-
-    def describe(self) -> str:
-        return "fake: by hand"
-
-    def list_series(self) -> list[str]:
-        return sorted({*self.rows["series_id"], *self.reasons})
-
-    def fetch_rows(self, starts: Mapping[str, date | None], *, end: date | None) -> Fetched:
-        self.asked.append(dict(starts))
-        first = self.rows["series_id"].map({n: start or date.min for n, start in starts.items()})
-        days = self.rows["time"].dt.date
-        inside = first.notna() & (days >= first.fillna(date.max)) & (days <= (end or date.max))
-        failures = {name: self.reasons[name] for name in starts if name in self.reasons}
-        rows = self.rows[inside].drop(columns=["repair", "ingest_id"])
-        return Fetched(rows, self.labels, failures)
 
 
 @pytest.fixture

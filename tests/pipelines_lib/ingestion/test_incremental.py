@@ -1,0 +1,295 @@
+"""Night after night from a source that is asked for what is new, and that changes its history."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipelines_lib.ingestion import ingest_dataset
+from pipelines_lib.tables import (
+    FORECASTS,
+    QUARANTINE,
+    RESTATEMENTS,
+    SCORES,
+    observations_table,
+)
+from tests.fakes import FakeSource
+
+PRICES = ["open", "high", "low", "close"]
+
+
+@pytest.fixture
+def dataset(bars_dataset):
+    return bars_dataset(overlap_steps=5, start="2024-01-02")
+
+
+@pytest.fixture
+def bars(make_bars):
+    return make_bars(["A", "B"], 40)
+
+
+def evening(bars, number):
+    """Return 21:00 in Seoul on the day of a step."""
+    return bars["time"].drop_duplicates().iloc[number].to_pydatetime() + timedelta(hours=12)
+
+
+def until(bars, number):
+    return bars[bars["time"] <= bars["time"].drop_duplicates().iloc[number]]
+
+
+def night(lake, dataset, rows, at, *, whole=False, ingest_id="night", **source):
+    fake = FakeSource(rows, whole=False, **source)
+    report = ingest_dataset(lake, dataset, fake, ingest_id=ingest_id, at=at, whole=whole)
+    return report, fake
+
+
+def observed(lake, dataset, name=None, version=None):
+    ids = None if name is None else [name]
+    table = observations_table(dataset.columns)
+    return lake.read_rows(dataset.name, table, series_ids=ids, version=version)
+
+
+def split(bars, name, factor):
+    """Return bars of which one series stands at a lower level: a split seen from afterwards."""
+    bars = bars.copy()
+    old = bars["series_id"] == name
+    bars.loc[old, PRICES] = np.round(bars.loc[old, PRICES] / factor, 2)
+    return bars
+
+
+def test_a_night_asks_only_for_what_is_new_and_an_overlap(lake, dataset, bars):
+    night(lake, dataset, until(bars, 20), evening(bars, 20))
+    report, source = night(lake, dataset, until(bars, 22), evening(bars, 22))
+    overlap = bars["time"].drop_duplicates().iloc[15].date()
+    assert source.asked == [{"A": overlap, "B": overlap}]
+    assert report.fetched == 2 * 8
+    assert report.observations.inserted == 4
+    pd.testing.assert_frame_equal(
+        observed(lake, dataset).drop(columns="ingest_id"),
+        until(bars, 22).drop(columns="ingest_id").reset_index(drop=True),
+        check_dtype=False,
+    )
+
+
+def test_a_repeated_night_asks_for_nothing(lake, dataset, bars):
+    night(lake, dataset, until(bars, 20), evening(bars, 20))
+    report, source = night(lake, dataset, until(bars, 20), evening(bars, 20))
+    assert source.asked == []
+    assert (report.asked, report.n_series, report.fetched) == (0, 2, 0)
+    assert "2 series were up to date" in report.sentence
+
+
+def test_the_next_run_asks_only_for_what_failed(lake, bars_dataset, bars):
+    dataset = bars_dataset(max_failed_share=0.5)
+    reasons = {"B": "B: the host did not answer in time"}
+    first, _ = night(lake, dataset, until(bars, 20), evening(bars, 20), reasons=reasons)
+    assert first.failures == reasons
+    second, source = night(lake, dataset, until(bars, 20), evening(bars, 20))
+    assert source.asked == [{"B": None}]
+    assert (second.complete, second.observations.inserted) == (True, 21)
+
+
+def test_a_session_that_is_open_is_stored_when_it_is_over(lake, dataset, bars):
+    noon = evening(bars, 20) - timedelta(hours=9)
+    report, _ = night(lake, dataset, until(bars, 20), noon)
+    assert report.rules == {"open_session": 2}
+    assert len(observed(lake, dataset)) == 40
+    moved = until(bars, 20).copy()
+    moved.loc[moved["time"] == moved["time"].max(), "volume"] += 500
+    night(lake, dataset, moved, evening(bars, 20))
+    newest = observed(lake, dataset).groupby("series_id").tail(1)
+    expected = moved.groupby("series_id").tail(1)
+    assert newest["volume"].tolist() == expected["volume"].tolist()
+
+
+def test_a_volume_corrected_overnight_is_updated_without_fuss(lake, dataset, bars):
+    night(lake, dataset, until(bars, 20), evening(bars, 20))
+    corrected = until(bars, 21).copy()
+    corrected.loc[20, "volume"] += 1
+    report, source = night(lake, dataset, corrected, evening(bars, 21))
+    assert (report.observations.updated, report.observations.inserted) == (1, 2)
+    assert report.restated == ()
+    assert len(source.asked) == 1
+
+
+def test_a_split_between_two_nights_is_told_and_merged_as_one_version(lake, dataset, bars):
+    night(lake, dataset, until(bars, 20), evening(bars, 20))
+    table = observations_table(dataset.columns)
+    old_version = lake.table_version(dataset.name, table)
+    after = split(bars, "B", 5)
+
+    report, source = night(lake, dataset, until(after, 21), evening(bars, 21), ingest_id="second")
+
+    (found,) = report.restated
+    assert (found.series_id, found.rows) == ("B", 21)
+    assert found.factor == pytest.approx(0.2, rel=1e-4)
+    assert found.first_time == bars["time"].iloc[0]
+    assert source.asked[1:] == [{"B": date(2024, 1, 2)}]  # the whole history, again
+    assert lake.table_version(dataset.name, table) == old_version + 1
+    stored = observed(lake, dataset, "B")
+    expected = until(after, 21).query("series_id == 'B'")
+    np.testing.assert_array_equal(stored[PRICES], expected[PRICES])
+    before = observed(lake, dataset, "B", version=old_version)
+    np.testing.assert_array_equal(before[PRICES], until(bars, 20).query("series_id == 'B'")[PRICES])
+    told = lake.read_rows(dataset.name, RESTATEMENTS)
+    assert told[["series_id", "old_version", "rows"]].to_numpy().tolist() == [
+        ["B", old_version, 21]
+    ]
+    # The night of the split is no jump beyond the price limit: it is judged on the new basis.
+    assert "price_limit" not in report.rules
+    assert observed(lake, dataset, "A")["ingest_id"].tolist() == ["night"] * 21 + ["second"]
+
+
+def test_a_restated_history_that_cannot_be_had_whole_changes_nothing(lake, bars_dataset, bars):
+    dataset = bars_dataset(overlap_steps=5, max_failed_share=0.5)
+    night(lake, dataset, until(bars, 20), evening(bars, 20))
+    after = split(bars, "B", 5)
+
+    class Tired(FakeSource):
+        def fetch_rows(self, starts, *, end):
+            if len(self.asked) == 1:
+                self.reasons = {"B": "B: the host answered 429"}
+                self.transient = frozenset({"B"})
+            return super().fetch_rows(starts, end=end)
+
+    source = Tired(until(after, 21), whole=False)
+    report = ingest_dataset(lake, dataset, source, ingest_id="2", at=evening(bars, 21))
+
+    assert report.failures == {
+        "B": "B: its history has changed, and was not had whole: B: the host answered 429"
+    }
+    assert report.transient == {"B"}
+    assert len(observed(lake, dataset, "B")) == 21
+    assert len(observed(lake, dataset, "A")) == 22
+    assert observed(lake, dataset, "B")["close"].tolist() == bars["close"][40:61].tolist()
+    assert len(lake.read_rows(dataset.name, RESTATEMENTS)) == 0
+
+    report, _ = night(lake, dataset, until(after, 21), evening(bars, 21))
+    assert [found.series_id for found in report.restated] == ["B"]
+
+
+def test_rows_that_a_restated_source_no_longer_gives_go_to_quarantine(lake, dataset, bars):
+    night(lake, dataset, until(bars, 20), evening(bars, 20))
+    after = split(bars, "B", 5)
+    window = after[after["time"] >= after["time"].iloc[3]]  # it only keeps so many bars
+
+    report, _ = night(lake, dataset, until(window, 21), evening(bars, 21))
+
+    assert report.observations.deleted == 3
+    assert observed(lake, dataset, "B")["time"].min() == bars["time"].iloc[3]
+    assert len(observed(lake, dataset, "A")) == 22  # another series keeps its old rows
+    held = lake.read_rows(dataset.name, QUARANTINE)
+    assert held[["series_id", "rule"]].to_numpy().tolist() == [["B", "restated"]] * 3
+    assert held["time"].tolist() == bars["time"].iloc[:3].tolist()
+    again, _ = night(lake, dataset, until(window, 21), evening(bars, 21), whole=True)
+    assert (again.observations.written, again.observations.deleted, again.quarantined) == (0, 0, 0)
+
+
+def test_what_was_made_on_a_restated_history_is_marked_stale(lake, dataset, bars):
+    night(lake, dataset, until(bars, 20), evening(bars, 20))
+    origin = bars["time"].iloc[20]
+    made = {"run_id": "r", "model_version": "1", "data_version": 0, "stale": None}
+    forecasts = pd.DataFrame(
+        {"series_id": ["A", "B"], "origin": origin, "step": 1, "time": bars["time"].iloc[21]}
+    ).assign(model="m", value=1.0, lower=0.0, upper=2.0, interval=0.9, last_value=1.0, **made)
+    lake.merge_rows(dataset.name, FORECASTS, forecasts)
+    scores = pd.DataFrame({"series_id": ["A", "B"], "time": origin, "mode": "causal"}).assign(
+        scorer="s", score=1.0, threshold=2.0, feature="close", **made
+    )
+    lake.merge_rows(dataset.name, SCORES, scores)
+
+    after = split(bars, "B", 5)
+    report, _ = night(lake, dataset, until(after, 21), evening(bars, 21), ingest_id="second")
+
+    assert report.stale == 2
+    for table in (FORECASTS, SCORES):
+        kept = lake.read_rows(dataset.name, table)
+        assert kept["stale"].isna().tolist() == [True, False]
+        assert kept["stale"][1] == "second"
+
+
+def test_what_was_made_before_the_first_changed_row_stays_valid(lake, dataset, bars):
+    night(lake, dataset, until(bars, 20), evening(bars, 20))
+    made = {"run_id": "r", "model_version": "1", "data_version": 0, "stale": None}
+    times = bars["time"].iloc[[10, 20]]
+    scores = pd.DataFrame({"series_id": "A", "time": times, "mode": "causal"}).assign(
+        scorer="s", score=1.0, threshold=2.0, feature="close", **made
+    )
+    lake.merge_rows(dataset.name, SCORES, scores)
+    corrected = until(bars, 21).copy()
+    corrected.loc[18, ["high", "close"]] += 500
+    report, _ = night(lake, dataset, corrected, evening(bars, 21))
+    assert [found.rows for found in report.restated] == [1]
+    assert lake.read_rows(dataset.name, SCORES)["stale"].isna().tolist() == [True, False]
+
+
+def test_an_ingest_killed_before_its_new_history_finds_it_again(
+    lake, dataset, bars, monkeypatch, tmp_path
+):
+    after = split(bars, "B", 5)
+    whole = type(lake)(str(tmp_path / "whole"))
+    for place in (lake, whole):
+        night(place, dataset, until(bars, 20), evening(bars, 20))
+    merge = type(lake).merge_rows
+
+    def die_at_observations(self, name, table, rows):
+        if table.name == "observations":
+            raise KeyboardInterrupt
+        return merge(self, name, table, rows)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(lake), "merge_rows", die_at_observations)
+        with pytest.raises(KeyboardInterrupt):
+            night(lake, dataset, until(after, 21), evening(bars, 21))
+    for place in (lake, whole):
+        report, _ = night(place, dataset, until(after, 21), evening(bars, 21), ingest_id="last")
+        assert [found.rows for found in report.restated] == [21]
+    for table in (observations_table(dataset.columns), RESTATEMENTS):
+        pd.testing.assert_frame_equal(
+            lake.read_rows(dataset.name, table).drop(columns="ingest_id"),
+            whole.read_rows(dataset.name, table).drop(columns="ingest_id"),
+        )
+
+
+def test_asking_for_the_whole_history_finds_an_old_correction(lake, dataset, bars):
+    night(lake, dataset, until(bars, 20), evening(bars, 20))
+    corrected = until(bars, 20).copy()
+    corrected.loc[3, "close"] = corrected.loc[3, "open"]
+    report, source = night(lake, dataset, corrected, evening(bars, 20), whole=True)
+    assert source.asked == [{"A": date(2024, 1, 2), "B": date(2024, 1, 2)}]
+    assert report.observations.updated == 1
+
+
+def test_a_series_that_lags_is_warned_of_and_asked_for_again(lake, dataset, bars):
+    late = until(bars, 20)
+    late = late[(late["series_id"] == "A") | (late["time"] < late["time"].max())]
+    report, _ = night(lake, dataset, late, evening(bars, 20))
+    day = bars["time"].iloc[20]
+    assert len(report.warnings) == 1
+    assert f"1 of 2 series came without {day:%Y-%m-%d}" in report.warnings[0]
+    assert "B ends on" in report.warnings[0]
+    _, source = night(lake, dataset, until(bars, 20), evening(bars, 20))
+    assert list(source.asked[0]) == ["B"]
+
+
+def test_a_dataset_with_a_new_series_asks_for_its_whole_history(lake, dataset, make_bars):
+    bars = make_bars(["A", "B"], 40)
+    night(lake, dataset, until(bars[bars["series_id"] == "A"], 20), evening(bars, 20))
+    report, source = night(lake, dataset, until(bars, 21), evening(bars, 21))
+    asked = {name: start for call in source.asked for name, start in call.items()}
+    assert asked["B"] == date(2024, 1, 2)
+    assert asked["A"] > date(2024, 1, 2)
+    assert report.observations.inserted == 1 + 22
+
+
+def test_ids_of_the_night_do_not_matter_to_what_is_stored(lake, dataset, bars, tmp_path):
+    """Ten nights one by one end in the same rows as one night that asks for all of them."""
+    for number in range(10, 20):
+        night(lake, dataset, until(bars, number), evening(bars, number), ingest_id=f"n{number}")
+    once = type(lake)(str(tmp_path / "once"))
+    night(once, dataset, until(bars, 19), datetime(2024, 2, 1, tzinfo=UTC))
+    columns = ["series_id", "time", *dataset.columns, "repair"]
+    pd.testing.assert_frame_equal(
+        observed(lake, dataset)[columns], observed(once, dataset)[columns]
+    )
