@@ -82,7 +82,7 @@ def write_report(
         run.log_file(path, "report")
         run.log_text("summary.md", to_markdown(night))
         run.log_config(declared, prefix="dataset.")
-        run.log_metrics(_metrics(night))
+        run.log_metrics(ingested.report.metrics | _metrics(night))
         run.set_tags(_table_versions(context, declared))
         run.set_tags({f"champion.{m.task}": f"{m.name} v{m.version}" for m in models})
     create_markdown_artifact(
@@ -185,21 +185,11 @@ def _left_out(
 
 def _metrics(night: "NightSummary") -> dict[str, float]:
     metrics: dict[str, float] = {
-        "rows_fetched": night.fetched,
-        "rows_new": night.inserted,
-        "rows_changed": night.updated,
-        "rows_quarantined": night.quarantined_new,
-        "series_failed": len(night.failures),
-        "series_asked": night.asked,
-        "series_restated": night.n_restated,
-        "series_dead": night.n_dead,
-        "rows_stale": night.n_stale,
         "series_left_out": len(night.left_out),
         "series_forecast": night.n_forecast_series,
         "events_new": night.n_new_events,
         "events": night.n_events,
     }
-    metrics |= {f"rules.{line.rule}": line.rows for line in night.rules}
     metrics |= {f"repaired.{rule}": count for rule, count in night.repaired.items()}
     metrics |= {f"quarantined.{rule}": count for rule, count in night.quarantined.items()}
     metrics |= {f"seconds.{stage}": value for stage, value in night.seconds.items()}
