@@ -134,9 +134,8 @@ def test_release_rows_lets_the_same_row_pass_at_the_next_ingest(
         by_hand=by_hand,
     )  # fmt: skip
     assert done.released == 1
-    assert lake.read_rows("prices", RELEASES)["why"].tolist() == [
-        "by hand" if by_hand else "passes now"
-    ]
+    why = "by hand" if by_hand else "passes now"
+    assert set(lake.read_rows("prices", RELEASES)["why"]) == {why}
     before = versions(lake, dataset)
 
     report = ingest(lake, dataset, bars, "second")
