@@ -1,10 +1,10 @@
 """The rate limit of a source: Prefect's where a server runs, else one of this process."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import copy_context
 from typing import TYPE_CHECKING
 
-from prefect.logging import get_run_logger
 from prefect.settings import get_current_settings
 
 from pipelines_lib.config import DatasetConfig
@@ -25,7 +25,7 @@ def source_limiter(dataset: DatasetConfig, settings: "Settings") -> Callable[[],
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
     from prefect.concurrency.sync import rate_limit
-    from prefect.exceptions import ObjectAlreadyExists
+    from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
     name = f"tidewatch-{dataset.source.kind}"
     wanted = GlobalConcurrencyLimitCreate(
@@ -33,11 +33,11 @@ def source_limiter(dataset: DatasetConfig, settings: "Settings") -> Callable[[],
         limit=max(1, round(settings.requests_per_second)),
         slot_decay_per_second=settings.requests_per_second,
     )
-    try:
-        with get_client(sync_client=True) as client:
-            client.create_global_concurrency_limit(wanted)
-        get_run_logger().info("made the rate limit %s of Prefect", name)
-    except ObjectAlreadyExists:
-        pass
+    with get_client(sync_client=True) as client:
+        try:
+            client.read_global_concurrency_limit_by_name(name)
+        except ObjectNotFound:
+            with suppress(ObjectAlreadyExists):  # another worker was first
+                client.create_global_concurrency_limit(wanted)
     here = copy_context()  # requests are sent from threads that know nothing of this flow run
     return lambda: here.copy().run(rate_limit, name, strict=True)

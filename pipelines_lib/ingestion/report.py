@@ -97,7 +97,8 @@ class IngestReport:
         if self.asked < self.n_series:
             said += f"; {self.n_series - self.asked:,} series were up to date"
         if self.restated:
-            said += f"; {len(self.restated)} histories restated"
+            n = len(self.restated)
+            said += f"; {n} {'history' if n == 1 else 'histories'} restated"
         if self.failures:
             why = next(iter(self.failures.values()))
             said += f"; {len(self.failures)} of {self.n_series:,} failed: {shown(self.failures)}"

@@ -88,10 +88,15 @@ def test_read_rows_refuses_a_current_table_without_a_later_column(old):
         old.read_rows("d", SCORES)
 
 
+def mark(lake, name):
+    since = {name: pd.Timestamp("2000-01-01", tz="UTC")}
+    return lake.mark_stale("d", SCORES, since, by="time", ingest_id="i1")
+
+
 def test_mark_stale_in_an_old_table_adds_the_column(old):
-    assert old.mark_stale("d", SCORES, ["X"], "i1") == 0
+    assert mark(old, "X") == 0
     assert stored(old).version == 0
-    assert old.mark_stale("d", SCORES, ["B"], "i1") == 1
+    assert mark(old, "B") == 1
     read = old.read_rows("d", SCORES)
     assert dict(zip(read["series_id"], read["stale"].fillna("valid"), strict=True)) == {
         "A": "valid",

@@ -362,6 +362,14 @@ def test_fetch_rows_fails_an_index_of_which_a_year_fails(mirror, answer, told, y
     assert mirror.count(f"{year}.csv") <= 2
 
 
+def test_fetch_rows_reports_the_fault_that_may_pass_beside_a_year_never_kept(mirror):
+    mirror.answers["year_ks11/2023.csv"] = cut(WHOLE_YEAR)
+    days = {"start": date(2022, 2, 1), "end": date(2023, 11, 1)}
+    fetched = fetch(mirror.settings(), "KS11", **days)
+    assert "broke off its answer" in fetched.failures["KS11"]
+    assert fetched.transient == {"KS11"}
+
+
 def test_fetch_rows_takes_a_year_missing_at_the_end_for_the_end(mirror):
     mirror.answers["year_ks11/2024.csv"] = krx_cache("2024-12-30")
     days = {"start": date(2024, 6, 1), "end": date(2024, 12, 31)}

@@ -100,6 +100,20 @@ def test_synthetic_series_do_not_depend_on_how_many_there_are(make):
 
 
 @pytest.mark.parametrize("make", [sine, market])
+def test_synthetic_cuts_each_series_at_its_own_start(make):
+    source = make(n_series=2, n_steps=1000)
+    assert source.whole
+    whole = fetch(source)
+    day = whole.labels["time"].iloc[1].date()
+    first, second = source.list_series()
+    cut = source.fetch_rows({first: day, second: None}, end=None)
+    for kept, all_ in ((cut.rows, whole.rows), (cut.labels, whole.labels)):
+        late = all_["time"] >= pd.Timestamp(day, tz="UTC")
+        asked = all_[late | (all_["series_id"] == second)]
+        pd.testing.assert_frame_equal(kept, asked.reset_index(drop=True))
+
+
+@pytest.mark.parametrize("make", [sine, market])
 def test_synthetic_cuts_rows_and_labels_alike(make):
     source = make(n_series=1, n_steps=1000)
     whole = fetch(source)
