@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pipelines_lib.errors import TidewatchError
+from pipelines_lib.errors import ConfigError, TidewatchError
 
 app = typer.Typer(
     help="Nightly forecast and anomaly jobs for many time series.",
@@ -62,6 +62,78 @@ def models() -> None:
         typer.secho(f"{model.name} v{model.version}", bold=True, nl=False)
         alias = ", ".join(model.aliases) or "retired"
         typer.echo(f"  {alias}, MLflow run {model.run_id}\n    {model.reason}")
+
+
+@app.command()
+def quarantine(
+    dataset: Annotated[str, typer.Argument(help="Name of the dataset, as in the job.")],
+    rule: Annotated[str, typer.Option(help="Only rows held by this rule.")] = "",
+    series: Annotated[str, typer.Option(help="Only rows of this series.")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="Rows to show, the newest first.")] = 20,
+    release: Annotated[
+        bool,
+        typer.Option(
+            "--release", help="Judge the rows by the rules as they are now; store what passes."
+        ),
+    ] = False,
+    by_hand: Annotated[
+        bool,
+        typer.Option(
+            "--by-hand",
+            help="With --release, and --rule or --series: store rows in spite of the rule that "
+            "holds them, where they can be stored at all.",
+        ),
+    ] = False,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="With --release: judge by price_limit=VALUE or close_margin_minutes=VALUE this "
+            "time. Without it, the values of the last ingest count.",
+        ),
+    ] = None,
+) -> None:
+    """List the rows that broke a rule and are held back; let them through after all.
+
+    A released row is stored, and passes from then on when its source gives it
+    again, whatever the job declares. No ingest need run before a release: with
+    --set it goes by another limit this once. For rows to come, change the limit
+    in deployments/prefect.yaml.
+    """
+    from datetime import UTC, datetime
+    from uuid import uuid4
+
+    from rich.console import Console
+
+    from deployments.environment import load_settings
+    from deployments.quarantine import override_rules, print_quarantine, print_release
+    from pipelines_lib.ingestion.quarantine import list_quarantine, release_rows
+    from pipelines_lib.lake import Lake, read_dataset
+
+    if (by_hand or set_) and not release:
+        raise ConfigError("--by-hand and --set change what --release does: add --release")
+    if by_hand and not (rule or series):
+        raise ConfigError(
+            f"--by-hand would store every row that {dataset} holds, whatever is wrong with it: "
+            "name the ones you have looked at with --rule or --series"
+        )
+    lake = Lake(load_settings().lake_location)
+    declared = read_dataset(lake, dataset)
+    console = Console(width=None if sys.stdout.isatty() else 100)
+    if not release:
+        held = list_quarantine(lake, dataset, rule=rule, series_id=series)
+        print_quarantine(held, declared, console, limit=limit)
+        return
+    done = release_rows(
+        lake,
+        override_rules(declared, set_ or []),
+        rule=rule,
+        series_id=series,
+        by_hand=by_hand,
+        release_id=f"release-{uuid4()}",
+        at=datetime.now(UTC),
+    )
+    print_release(done, console)
 
 
 @app.command()

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from pipelines_lib.reports.summary import NightSummary
 
 LINES = 10
+NAMES = 3
+"""Series that one line names at most."""
 
 
 def print_night(night: "NightSummary", console: Console, *, mlflow_server: str = "") -> None:
@@ -18,7 +20,14 @@ def print_night(night: "NightSummary", console: Console, *, mlflow_server: str =
 
     `mlflow_server` is the address of an MLflow server; empty: the default database is used.
     """
-    from pipelines_lib.reports.summary import model_sentence, number, rule_counts
+    from pipelines_lib.reports.summary import (
+        acted_counts,
+        ingest_sentence,
+        model_sentence,
+        number,
+        rule_counts,
+        series_news,
+    )
 
     say = console.print
     say()
@@ -65,14 +74,15 @@ def print_night(night: "NightSummary", console: Console, *, mlflow_server: str =
     rows = Table(box=None, show_header=False, pad_edge=False)
     rows.add_column(style="bold", no_wrap=True)
     rows.add_column()
-    rows.add_row(
-        "Ingest",
-        f"{night.fetched:,} rows fetched: {night.inserted:,} new, {night.updated:,} changed, "
-        f"{night.unchanged:,} unchanged, {night.quarantined_new:,} new in quarantine",
-    )
+    rows.add_row("Ingest", ingest_sentence(night))
     rows.add_row("Lake", f"{night.total_rows:,} rows of {night.n_series:,} series")
     rows.add_row("Repaired", rule_counts(night.repaired))
     rows.add_row("Quarantined", rule_counts(night.quarantined))
+    for title, action in (("Put off", "postpone"), ("Warned", "warn")):
+        if counts := acted_counts(night, action):
+            rows.add_row(title, rule_counts(counts))
+    for title, text in series_news(night, limit=NAMES):
+        rows.add_row(title, escape(text))
     for model in night.models:
         rows.add_row(
             f"{model.task.capitalize()} model",

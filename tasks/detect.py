@@ -68,7 +68,11 @@ def detect_events(dataset: str) -> Detection:
     since = first_due_positions(context.lake, dataset, detector, panel, scorer=name)
     rows, left_out = detector.score_panel(panel, since=since, device=context.device)
     rows = rows.assign(
-        scorer=name, data_version=version, run_id=model.run_id, model_version=model.version
+        scorer=name,
+        stale=None,
+        data_version=version,
+        run_id=model.run_id,
+        model_version=model.version,
     )
     counts = context.lake.merge_rows(dataset, SCORES, rows)
     new = update_events(context.lake, dataset, detector, panel.calendar, scorer=name)

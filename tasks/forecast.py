@@ -65,7 +65,11 @@ def forecast_next_steps(dataset: str) -> Forecast:
     panel, version = read_panel(context.lake, declared)
     rows, left_out = forecaster.forecast_next(panel, device=context.device)
     rows = rows.assign(
-        model=name, data_version=version, run_id=model.run_id, model_version=model.version
+        model=name,
+        stale=None,
+        data_version=version,
+        run_id=model.run_id,
+        model_version=model.version,
     )
     counts = context.lake.merge_rows(dataset, FORECASTS, rows)
     n_series = rows["series_id"].nunique()

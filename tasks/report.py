@@ -64,8 +64,7 @@ def write_report(
         **scorer,
         new_events=detection.new_events if detection else [],
         skipped=_skipped(ingested, trained, forecast, detection),
-        left_out=(forecast.left_out if forecast else {})
-        | (detection.left_out if detection else {}),
+        left_out=_left_out(context, dataset, ingested, forecast, detection),
         seconds=stages,
     )
     file_name = night.newest.replace(" ", "T").replace(":", "") + ".html"
@@ -83,7 +82,7 @@ def write_report(
         run.log_file(path, "report")
         run.log_text("summary.md", to_markdown(night))
         run.log_config(declared, prefix="dataset.")
-        run.log_metrics(_metrics(night))
+        run.log_metrics(ingested.report.metrics | _metrics(night))
         run.set_tags(_table_versions(context, declared))
         run.set_tags({f"champion.{m.task}": f"{m.name} v{m.version}" for m in models})
     create_markdown_artifact(
@@ -143,9 +142,8 @@ def _skipped(
     detection: Detection | None,
 ) -> list[str]:
     said = []
-    counts = ingested.report.observations
-    if not counts.written:
-        said.append(f"storing: all {counts.unchanged:,} good rows are in the lake already")
+    if nothing := _nothing_stored(ingested):
+        said.append(nothing)
     for result in (forecast, detection):
         if result is not None and not any(t.name == result.model for t in trained):
             said.append(f"training: {result.model} has a champion, v{result.version}")
@@ -154,13 +152,39 @@ def _skipped(
     return said
 
 
+def _nothing_stored(ingested: Ingested) -> str:
+    """Say why nothing was stored; empty: something was."""
+    report = ingested.report
+    counts = report.observations
+    if counts.written or counts.deleted:
+        return ""
+    if report.asked == 0:
+        return f"fetching: all {report.n_series:,} series are up to date"
+    if report.fetched == 0:
+        return f"storing: of {report.asked:,} series asked for none gave a row"
+    if counts.unchanged == 0:
+        return f"storing: all {report.fetched:,} rows were put off or went to quarantine"
+    return f"storing: all {counts.unchanged:,} good rows are in the lake already"
+
+
+def _left_out(
+    context: Context,
+    dataset: str,
+    ingested: Ingested,
+    forecast: Forecast | None,
+    detection: Detection | None,
+) -> dict[str, str]:
+    """Return the series without a result; of one dead before tonight, the night it died told."""
+    from pipelines_lib.ingestion.states import DEAD, read_states
+
+    left_out = (forecast.left_out if forecast else {}) | (detection.left_out if detection else {})
+    states = read_states(context.lake, dataset)
+    known = {n for n, s in states.items() if s.state == DEAD} - set(ingested.report.died)
+    return {name: why for name, why in left_out.items() if name not in known}
+
+
 def _metrics(night: "NightSummary") -> dict[str, float]:
     metrics: dict[str, float] = {
-        "rows_fetched": night.fetched,
-        "rows_new": night.inserted,
-        "rows_changed": night.updated,
-        "rows_quarantined": night.quarantined_new,
-        "series_failed": len(night.failures),
         "series_left_out": len(night.left_out),
         "series_forecast": night.n_forecast_series,
         "events_new": night.n_new_events,

@@ -205,7 +205,7 @@ def evaluate_detector(
 def _column_seen(detector: Detector) -> str:
     """Return the column to spike: the target, or one that the features can show."""
     target, features = detector.dataset.target, detector.config.features
-    shown = {"volume_change": "volume", **RETURNS}
+    shown = {"volume_change": "volume", "volume_rank": "volume", **RETURNS}
     seen = [shown.get(name, "close" if name == "volatility" else name) for name in features]
     prices = set(RETURNS.values())
     if target in seen or (target in prices and prices & set(seen)):

@@ -85,7 +85,8 @@ class ForecasterConfig(NetworkConfig):
         ],
         min_length=1,
         description="Input columns: value columns as they are, or derived ones: "
-        "open_return, high_return, low_return, close_return, volume_change, volatility, calendar.",
+        "open_return, high_return, low_return, close_return, volume_change, volume_rank, "
+        "volatility, calendar.",
     )
     interval: float = Field(
         0.9, gt=0, lt=1, description="Nominal coverage of the forecast interval, as a fraction."

@@ -5,7 +5,16 @@ from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 
-from pipelines_lib.reports.summary import NightSummary, model_sentence, number, rule_counts
+from pipelines_lib.reports.summary import (
+    NightSummary,
+    model_sentence,
+    number,
+    rule_counts,
+    series_news,
+)
+
+NAMES = 20
+"""Series that one line of the page names at most."""
 
 
 @dataclass(frozen=True)
@@ -34,4 +43,5 @@ def render_html(night: NightSummary, sections: Sequence[Section], *, made_at: st
     )
     environment.filters |= {"number": number, "rules": rule_counts, "sentence": model_sentence}
     template = environment.get_template("night.html.j2")
-    return template.render(night=night, sections=sections, made_at=made_at)
+    news = series_news(night, limit=NAMES)
+    return template.render(night=night, news=news, sections=sections, made_at=made_at)

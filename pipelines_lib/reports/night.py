@@ -18,8 +18,10 @@ from pipelines_lib.reports.summary import (
     ModelLine,
     NightSummary,
     Realised,
+    RuleLine,
 )
 from pipelines_lib.series.calendar import make_calendar
+from pipelines_lib.series.rules import RULES
 from pipelines_lib.tables import (
     EVENTS,
     FORECASTS,
@@ -107,6 +109,26 @@ def summarise_night(
         events=_event_lines(events, new, dataset),
         realised=_realised(lake, dataset, forecaster),
         skipped=list(skipped),
+        rules=[
+            RuleLine(
+                rule.name,
+                rule.action,
+                ingested.rules[rule.name],
+                rule.reason,
+                ingested.examples.get(rule.name, ""),
+            )
+            for rule in RULES
+            if rule.name in ingested.rules
+        ],
+        asked=ingested.asked,
+        up_to_date=ingested.n_series - ingested.asked,
+        restated=[found.sentence for found in ingested.restated[:LINES]],
+        n_restated=len(ingested.restated),
+        n_stale=ingested.stale,
+        died=ingested.died,
+        revived=list(ingested.revived),
+        n_dead=ingested.n_dead,
+        warnings=list(ingested.warnings),
         failures=ingested.failures,
         left_out=left_out,
         seconds=seconds,
@@ -130,7 +152,8 @@ def draw_night(
     for name in events["series_id"].drop_duplicates()[:PICTURES]:
         scores = lake.read_rows(
             dataset.name, SCORES, series_ids=[name], equal={"scorer": detector, "mode": mode}
-        ).tail(2 * HISTORY_STEPS)
+        )
+        scores = scores[scores["stale"].isna()].tail(2 * HISTORY_STEPS)
         history = _history(lake, dataset, name)
         shown = events[(events["series_id"] == name) & (events["end"] >= scores["time"].min())]
         figure = draw_scores(
@@ -149,7 +172,9 @@ def draw_night(
 
 
 def _newest_forecasts(lake: Lake, dataset: DatasetConfig, forecaster: str) -> pd.DataFrame:
+    """Return the newest forecasts of each series that still stand on its history."""
     rows = lake.read_rows(dataset.name, FORECASTS, equal={"model": forecaster})
+    rows = rows[rows["stale"].isna()]
     return rows[rows["origin"] == rows.groupby("series_id")["origin"].transform("max")]
 
 
@@ -160,6 +185,7 @@ def _events(lake: Lake, dataset: DatasetConfig, of_scorer: dict[str, str]) -> pd
 
 def _realised(lake: Lake, dataset: DatasetConfig, forecaster: str) -> Realised | None:
     made = lake.read_rows(dataset.name, FORECASTS, equal={"model": forecaster})
+    made = made[made["stale"].isna()]
     if len(made) == 0:
         return None
     actuals = lake.read_rows(

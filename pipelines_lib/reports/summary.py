@@ -2,6 +2,14 @@
 
 from dataclasses import dataclass, field
 
+OUTCOMES = {
+    "repair": "repaired",
+    "quarantine": "in quarantine",
+    "postpone": "put off",
+    "warn": "warned of",
+}
+"""What became of rows, by their rule's action; repaired and warned of they are stored."""
+
 
 @dataclass(frozen=True)
 class ModelLine:
@@ -116,6 +124,23 @@ class Realised:
 
 
 @dataclass(frozen=True)
+class RuleLine:
+    """A rule that tonight's fetch broke; `rows` counts steps where the rule counts missing ones."""
+
+    rule: str
+    action: str
+    rows: int
+    reason: str
+    example: str
+    """The newest row that broke it, as `SERIES TIME`."""
+
+    @property
+    def outcome(self) -> str:
+        """Return what happened to the rows."""
+        return OUTCOMES[self.action]
+
+
+@dataclass(frozen=True)
 class NightSummary:
     """Everything a night has to say. Lists of lines are the first of what the lake holds."""
 
@@ -143,6 +168,22 @@ class NightSummary:
     events: list[EventLine]
     realised: Realised | None = None
     skipped: list[str] = field(default_factory=list)
+    rules: list[RuleLine] = field(default_factory=list)
+    """Rules that tonight's fetch broke, in their order."""
+    asked: int = 0
+    """Series that the source was asked for."""
+    up_to_date: int = 0
+    """Series that it was not asked for, since their newest final step is stored."""
+    restated: list[str] = field(default_factory=list)
+    """A sentence for each of the first restated histories."""
+    n_restated: int = 0
+    n_stale: int = 0
+    """Forecasts and scores that were made on a history restated tonight."""
+    died: dict[str, str] = field(default_factory=dict)
+    """Series that count as dead from tonight on, with the reason."""
+    revived: list[str] = field(default_factory=list)
+    n_dead: int = 0
+    warnings: list[str] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     report: str = ""
@@ -153,6 +194,48 @@ class NightSummary:
 def rule_counts(counts: dict[str, int]) -> str:
     """Return `rule 12, other 3`, or `none`."""
     return ", ".join(f"{name} {count:,}" for name, count in counts.items()) or "none"
+
+
+def acted_counts(night: NightSummary, action: str) -> dict[str, int]:
+    """Return the counts of tonight's rules with this action."""
+    return {line.rule: line.rows for line in night.rules if line.action == action}
+
+
+def ingest_sentence(night: NightSummary) -> str:
+    """Return in one sentence what came in."""
+    said = (
+        f"{night.fetched:,} rows fetched: {night.inserted:,} new, {night.updated:,} changed, "
+        f"{night.unchanged:,} unchanged, {night.quarantined_new:,} new in quarantine"
+    )
+    if night.up_to_date:
+        said += f"; {night.up_to_date:,} series were up to date and not asked for"
+    return said
+
+
+def series_news(night: NightSummary, *, limit: int) -> list[tuple[str, str]]:
+    """Return what happened to whole series, as titled sentences that name at most `limit` each."""
+    told: list[tuple[str, str]] = []
+    shown = night.restated[:limit]
+    told += [("Restated", text) for text in shown]
+    if len(shown) < night.n_restated:
+        told.append(("Restated", f"and {night.n_restated - len(shown):,} more histories"))
+    if night.n_stale:
+        told.append(
+            ("Stale", f"{night.n_stale:,} forecasts and scores, made on a history restated tonight")
+        )
+    if night.died:
+        why = [f"{name}: {reason}" for name, reason in night.died.items()]
+        told.append(("Died", _first(why, limit)))
+    if night.revived:
+        told.append(("Came back", _first(night.revived, limit)))
+    if night.n_dead:
+        told.append(("Dead", f"{night.n_dead:,} series, {len(night.died):,} of them since tonight"))
+    return told + [("Warning", text) for text in night.warnings]
+
+
+def _first(texts: list[str], limit: int) -> str:
+    rest = len(texts) - limit
+    return "; ".join(texts[:limit]) + (f"; and {rest:,} more" if rest > 0 else "")
 
 
 def number(value: float) -> str:
@@ -176,7 +259,12 @@ def model_sentence(line: ModelLine) -> str:
 
 def _cell(text: str) -> str:
     """Return a text that cannot break out of a cell of a markdown table."""
-    return " ".join(text.replace("|", "/").split())
+    return _line(text.replace("|", "/"))
+
+
+def _line(text: str) -> str:
+    """Return a text that cannot break out of its line."""
+    return " ".join(text.split())
 
 
 def to_markdown(night: NightSummary) -> str:
@@ -184,11 +272,10 @@ def to_markdown(night: NightSummary) -> str:
     lines = [
         f"# {night.dataset}: night of {night.newest}",
         "",
-        f"- **Ingest**: {night.fetched:,} rows fetched, {night.inserted:,} new, "
-        f"{night.updated:,} changed, {night.unchanged:,} unchanged; "
-        f"{night.quarantined_new:,} new in quarantine",
+        f"- **Ingest**: {ingest_sentence(night)}",
         f"- **Lake**: {night.total_rows:,} rows of {night.n_series:,} series; "
         f"repaired: {rule_counts(night.repaired)}; quarantined: {rule_counts(night.quarantined)}",
+        *[f"- **{title}**: {_line(text)}" for title, text in series_news(night, limit=5)],
         *[f"- **{m.name} v{m.version}**: {model_sentence(m)}" for m in night.models],
         f"- **Forecasts**: {night.n_forecast_series:,} series",
         f"- **Events**: {night.n_events:,}, of them new tonight {night.n_new_events:,}",
@@ -222,6 +309,13 @@ def to_markdown(night: NightSummary) -> str:
             f"| {e.series_id}{' (new)' if e.new else ''} | {e.start} | {e.end} "
             f"| {e.severity:.1f} | {e.features} |"
             for e in night.events[:20]
+        ]
+        lines.append("")
+    if night.rules:
+        lines += ["| rule | what happened | count | newest | reason |", "|---|---|---:|---|---|"]
+        lines += [
+            f"| {r.rule} | {r.outcome} | {r.rows:,} | {_cell(r.example)} | {_cell(r.reason)} |"
+            for r in night.rules
         ]
         lines.append("")
     problems = {**night.failures, **night.left_out}

@@ -7,6 +7,7 @@ from pipelines_lib.errors import ConfigError
 from pipelines_lib.series.panel import Panel
 
 VOLATILITY_STEPS = 20
+RANK_STEPS = 20
 RETURNS = {f"{name}_return": name for name in ("open", "high", "low", "close")}
 CALENDAR = "calendar"
 CALENDAR_COLUMNS = frozenset(
@@ -35,8 +36,11 @@ def make_features(panel: Panel, features: list[str]) -> np.ndarray:
 
     Derived columns of bars: `open_return`, `high_return`, `low_return`, `close_return` are log
     returns against the previous close; `volume_change` is the change of the log volume, 0 where
-    either volume is 0, as in a halt; `volatility` is the standard deviation of the last 20 close
-    returns; `calendar` is sine and cosine of weekday, time of year and, below a day, time of day.
+    either volume is 0, as in a halt; `volume_rank` is the share of the 20 steps before whose volume
+    was below this one's, a tie counting half: it has no unit, and 20 steps after a split that the
+    volumes are not adjusted for it has forgotten it; `volatility` is the standard deviation of the
+    last 20 close returns; `calendar` is sine and cosine of weekday, time of year and, below a day,
+    time of day.
     """
     names = feature_names(features, panel)
     made = _calendar_features(panel) if CALENDAR in features else {}
@@ -49,6 +53,8 @@ def make_features(panel: Panel, features: list[str]) -> np.ndarray:
             made[name] = _volume_change(panel)
         elif name == "volatility":
             made[name] = _volatility(panel)
+        elif name == "volume_rank":
+            made[name] = _volume_rank(panel)
     stacked = np.stack([made[name] for name in names], axis=1)
     return np.where(np.isfinite(stacked), stacked, np.nan)  # the log of a price of 0, say
 
@@ -57,7 +63,7 @@ def _derived(panel: Panel) -> list[str]:
     """Return the derived columns whose value columns the panel has."""
     have = set(panel.columns)
     names = [name for name, price in RETURNS.items() if {price, "close"} <= have]
-    names += ["volume_change"] if "volume" in have else []
+    names += ["volume_change", "volume_rank"] if "volume" in have else []
     return names + (["volatility"] if "close" in have else [])
 
 
@@ -115,6 +121,16 @@ def _volatility(panel: Panel) -> np.ndarray:
     returns = pd.Series(_log_return(panel, "close"))
     rolled = returns.groupby(panel.row_series).rolling(VOLATILITY_STEPS).std()
     return rolled.to_numpy()
+
+
+def _volume_rank(panel: Panel) -> np.ndarray:
+    volume = panel.column("volume")
+    beaten, known = np.zeros(len(volume)), np.isfinite(volume)
+    for lag in range(1, RANK_STEPS + 1):
+        before = previous_values(panel, volume, lag)
+        beaten += (before < volume) + 0.5 * (before == volume)
+        known &= np.isfinite(before)
+    return np.where(known, beaten / RANK_STEPS, np.nan)
 
 
 def _calendar_features(panel: Panel) -> dict[str, np.ndarray]:

@@ -40,7 +40,9 @@ def run_night(lake, detector, panel) -> tuple[int, list]:
     """Score what is due as the detect task does; return the rows scored and the new events."""
     since = first_due_positions(lake, "sensors", detector, panel, scorer=SCORER)
     rows, _ = detector.score_panel(panel, since=since)
-    stamped = rows.assign(scorer=SCORER, data_version=1, run_id="run", model_version="1")
+    stamped = rows.assign(
+        scorer=SCORER, stale=None, data_version=1, run_id="run", model_version="1"
+    )
     lake.merge_rows("sensors", SCORES, stamped)
     new = update_events(lake, "sensors", detector, panel.calendar, scorer=SCORER)
     return len(rows), new
@@ -86,6 +88,63 @@ def test_first_due_positions_knows_its_own_scorer_and_mode_only(lake, detector, 
     assert (since - panel.position[0]).tolist() == [LEARNED + 1] * 4
 
 
+def restate(lake, panel, series, step):
+    """Mark the scores of a series stale from a step on, as an ingest does."""
+    rows = stored(lake, SCORES)
+    time = panel.times(np.array([0]))[0] + np.timedelta64(step, "h")
+    touched = rows[(rows["series_id"] == series) & (rows["time"].dt.tz_localize(None) >= time)]
+    lake.merge_rows("sensors", SCORES, touched.assign(stale="restated"))
+    return len(touched)
+
+
+def test_first_due_positions_goes_back_to_what_is_stale(lake, detector, until):
+    run_night(lake, detector, until(400))
+    panel = until(410)
+    assert restate(lake, panel, "B", 380) == 21
+    since = first_due_positions(lake, "sensors", detector, panel, scorer=SCORER)
+    back = 11 if detector.config.mode == "retrospective" else 0
+    assert (since - panel.position[0]).tolist() == [401 - back, 380 - back] + [401 - back] * 2
+
+
+def test_first_due_positions_goes_back_to_one_stale_score_among_valid_ones(
+    lake, detector, until, write_scores
+):
+    write_scores(detector, np.zeros(400 - LEARNED), first=LEARNED + 1)
+    write_scores(detector, [0], first=390, stale="restated")
+    panel = until(410)
+    since = first_due_positions(lake, "sensors", detector, panel, scorer=SCORER)
+    back = 11 if detector.config.mode == "retrospective" else 0
+    assert (since - panel.position[0]).tolist() == [390 - back] + [LEARNED + 1] * 3
+
+
+def test_first_due_positions_leaves_stale_scores_of_what_was_learned(
+    lake, detector, until, write_scores
+):
+    write_scores(detector, [0, 0], first=LEARNED - 20, stale="restated")
+    write_scores(detector, np.zeros(41), first=LEARNED + 1)
+    panel = until(410)
+    since = first_due_positions(lake, "sensors", detector, panel, scorer=SCORER)
+    back = 11 if detector.config.mode == "retrospective" else 0
+    assert (since - panel.position[0]).tolist() == [400 - back] + [LEARNED + 1] * 3
+
+
+def test_night_after_a_restatement_scores_the_new_history(
+    lake, detector, until, sine_rows, sine_panel, tmp_path
+):
+    run_night(lake, detector, until(400))
+    restate(lake, until(400), "B", 380)
+    changed = sine_rows.copy()
+    step = (changed["time"] - changed["time"].min()) / pd.Timedelta(hours=1)
+    changed.loc[(changed["series_id"] == "B") & (step >= 380), "value"] += 3
+    panel = make_panel(changed[step <= 405], calendar=sine_panel.calendar, columns=("value",))
+    run_night(lake, detector, panel)
+    whole = Lake(str(tmp_path / "whole"))
+    run_night(whole, detector, panel)
+    pd.testing.assert_frame_equal(stored(lake, SCORES), stored(whole, SCORES), rtol=1e-4)
+    pd.testing.assert_frame_equal(stored(lake, EVENTS), stored(whole, EVENTS), rtol=1e-4)
+    assert stored(lake, SCORES)["stale"].isna().all()
+
+
 def test_nights_one_by_one_end_in_the_same_scores_as_all_at_once(lake, detector, until, tmp_path):
     for step in (380, 381, 400, 419):
         run_night(lake, detector, until(step))
@@ -119,7 +178,7 @@ def test_causal_night_scores_only_what_is_new(lake, fitted_detector, until):
 def write_scores(lake, sine_panel):
     """Return a function that stores hand-made scores of series A from step 0 on."""
 
-    def write(detector, scores, first=0):
+    def write(detector, scores, first=0, stale=None):
         frame = pd.DataFrame(
             {
                 "series_id": "A",
@@ -129,6 +188,7 @@ def write_scores(lake, sine_panel):
                 "score": np.asarray(scores, dtype=float),
                 "threshold": 2.0,
                 "feature": "value",
+                "stale": stale,
                 "data_version": 1,
                 "run_id": "run",
                 "model_version": "1",
@@ -160,6 +220,13 @@ def test_update_events_drops_an_event_whose_scores_have_fallen(lake, detector, w
     assert stored(lake, EVENTS)["start"].dt.hour.tolist() == [3]
     assert write_scores(detector, [1, 0, 0, 1]) == []
     assert len(stored(lake, EVENTS)) == 0
+
+
+def test_update_events_ignores_stale_scores(lake, detector, write_scores):
+    write_scores(detector, [5, 0, 0, 5])
+    assert write_scores(detector, [5], first=3, stale="restated") == []
+    assert stored(lake, EVENTS)["start"].dt.hour.tolist() == [0]
+    assert write_scores(detector, [6], first=3) == [("A", "2024-01-01T03:00:00+00:00")]
 
 
 def test_update_events_of_a_quiet_night(lake, detector, write_scores):

@@ -40,3 +40,14 @@ def test_join_realised_knows_two_origins_of_one_step():
     joined = join_realised(forecasts, actuals)
     assert joined["value"].tolist() == [1.0, 2.0]
     assert joined["within"].tolist() == [True, True]
+
+
+def test_join_realised_leaves_out_what_was_made_on_a_history_restated_since():
+    time = pd.to_datetime(["2024-01-02", "2024-01-03"])
+    forecasts = pd.DataFrame(
+        {"series_id": "A", "time": time, "value": [50.0, 1.0], "lower": 0.0, "upper": 2.0}
+    )
+    actuals = pd.DataFrame({"series_id": "A", "time": time, "actual": [1.0, 1.0]})
+    joined = join_realised(forecasts.assign(stale=["split", None]), actuals)
+    assert joined["value"].tolist() == [1.0]
+    assert len(join_realised(forecasts.assign(stale="split"), actuals)) == 0

@@ -18,6 +18,7 @@ from pipelines_lib.reports.summary import (
     ModelLine,
     NightSummary,
     Realised,
+    RuleLine,
 )
 from pipelines_lib.series.panel import Panel, make_panel
 from pipelines_lib.tables import FORECASTS, QUARANTINE, SCORES, observations_table
@@ -62,6 +63,25 @@ def night() -> Callable[..., NightSummary]:
             "n_new_events": 1,
             "events": [event],
             "realised": Realised(35, 640.0, 800.0, 88.6, 90.0),
+            "rules": [
+                RuleLine("open_session", "postpone", 3, "the bar still moves", "005930 2024-02-09"),
+                RuleLine("missing_session", "warn", 9, "steps are missing", "000660 2024-01-05"),
+                RuleLine("halted", "repair", 12, "trading was halted", "068270 2024-02-08"),
+                RuleLine("price_order", "quarantine", 2, "outside low..high", "035420 2024-02-08"),
+                RuleLine("stale_repeat", "warn", 1300, "as before", "035720 2024-02-08"),
+            ],
+            "asked": 6,
+            "up_to_date": 942,
+            "restated": [
+                f"{name}: 120 stored rows from 2023-08-14 to 2024-02-07 changed by a factor of 0.02"
+                for name in ("000660", "051910", "105560", "055550")
+            ],
+            "n_restated": 5,
+            "n_stale": 1240,
+            "died": {"004410": "not traded since 2023-11-01", "012600": "no new row since 2023"},
+            "revived": ["003620"],
+            "n_dead": 18,
+            "warnings": ["2 of 6 series came without 2024-02-08"],
             "skipped": ["training: the champion is young"],
             "failures": {"035420": "the source has no rows"},
             "left_out": {"068270": "only 3 steps"},
@@ -95,13 +115,13 @@ def lived_lake(
         rows = sine_rows[sine_rows["time"] <= start + pd.Timedelta(hours=step)]
         panel = make_panel(rows, calendar=sine_panel.calendar, columns=("value",))
         made, _ = fitted_forecaster.forecaster.forecast_next(panel)
-        stamped = made.assign(model="f", data_version=1, run_id="run", model_version="1")
+        stamped = made.assign(model="f", stale=None, data_version=1, run_id="r", model_version="1")
         lake.merge_rows(name, FORECASTS, stamped)
     detector = fitted_detector.detector
     scores, _ = detector.score_panel(sine_panel, since=sine_panel.position[[0] * 4] + 300)
     strange = (scores["time"] == start + pd.Timedelta(hours=390)) & (scores["series_id"] == "B")
     scores.loc[strange, "score"] = 9 * detector.threshold
-    stamped = scores.assign(scorer="d", data_version=1, run_id="run", model_version="1")
+    stamped = scores.assign(scorer="d", stale=None, data_version=1, run_id="run", model_version="1")
     lake.merge_rows(name, SCORES, stamped)
     update_events(lake, name, detector, sine_panel.calendar, scorer="d")
     refused = pd.DataFrame(

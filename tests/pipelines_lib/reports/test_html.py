@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from pipelines_lib.reports.html import Picture, Section, render_html
-from pipelines_lib.reports.summary import EventLine, ForecastLine
+from pipelines_lib.reports.summary import EventLine, ForecastLine, RuleLine
 
 PICTURE = Picture("data:image/png;base64,iVBORw0KGgo=", "005930: forecast from 2024-02-08")
 NASTY = "<script>alert('x')</script> & \"co\""
@@ -59,6 +59,14 @@ def render(night):
         "000660",
         "volume_change",
         "halted 12",
+        "6 series asked for, 942 were up to date",
+        "5histories restated, 1,240 forecasts and scores stale",
+        "put off",
+        "035420 2024-02-08",
+        "warned of",
+        "004410: not traded since 2023-11-01",
+        "18 series, 2 of them since tonight",
+        "2 of 6 series came without 2024-02-08",
         "price_order 4, duplicate 1",
         "the source has no rows",
         "only 3 steps",
@@ -102,9 +110,12 @@ def test_render_html_escapes_names_and_reasons(render):
         skipped=[NASTY],
         unit=NASTY,
         quarantined={NASTY: 1},
+        rules=[RuleLine("halted", "repair", 1, "why", NASTY)],
+        died={NASTY: NASTY},
+        warnings=[NASTY],
     )
     assert "<script" not in text
-    assert page.text.count(NASTY) >= 9
+    assert page.text.count(NASTY) >= 13
     images = [attributes for tag, attributes in page.tags if tag == "img"]
     assert images == [{"src": PICTURE.source, "alt": NASTY}]
 
@@ -112,8 +123,9 @@ def test_render_html_escapes_names_and_reasons(render):
 def test_render_html_leaves_out_what_there_is_not(render):
     _, page = render(
         [Section("Empty", [])], models=[], forecasts=[], n_events=0, events=[], realised=None,
-        failures={}, left_out={}, seconds={}, repaired={}, quarantined={},
+        failures={}, left_out={}, seconds={}, repaired={}, quarantined={}, rules=[], restated=[],
+        n_restated=0, n_stale=0, died={}, revived=[], n_dead=0, warnings=[], up_to_date=0,
     )  # fmt: skip
-    assert [tag for tag, _ in page.tags if tag in ("table", "img", "figure")] == []
+    assert [tag for tag, _ in page.tags if tag in ("table", "img", "figure", "dl")] == []
     assert "Empty" not in page.text
     assert "Repaired rows by rule: none." in page.text

@@ -1,22 +1,35 @@
 """A night gathered from the lake."""
 
+import shutil
+from datetime import UTC, datetime
+
 import pandas as pd
 import pytest
 
-from pipelines_lib.ingestion import IngestReport
-from pipelines_lib.lake import MergeCounts
+from pipelines_lib.ingestion import IngestReport, Restatement
+from pipelines_lib.lake import Lake, MergeCounts
 from pipelines_lib.reports.html import render_html
 from pipelines_lib.reports.night import draw_night, summarise_night
 from pipelines_lib.reports.summary import to_markdown
-from pipelines_lib.tables import EVENTS, FORECASTS, observations_table
+from pipelines_lib.tables import EVENTS, FORECASTS, SCORES, observations_table
 
+DAY = datetime(2024, 1, 2, tzinfo=UTC)
 INGESTED = IngestReport(
     "sensors",
     n_series=4,
+    asked=3,
     fetched=100,
     observations=MergeCounts(inserted=60, updated=10, unchanged=28),
     quarantined=2,
+    rules={"stale_repeat": 7, "open_session": 1, "not_finite": 2},
+    examples={"stale_repeat": "A 2024-01-18 11:00", "not_finite": "B 2024-01-03"},
     failures={"X": "gone"},
+    restated=tuple(Restatement(f"S{i}", DAY, DAY, 9, 0.02, 0.02, 0.02) for i in range(40)),
+    stale=123,
+    died={"D": "no new row since 2023-01-01"},
+    revived=("R",),
+    n_dead=5,
+    warnings=("the listing is old",),
 )
 
 
@@ -50,6 +63,54 @@ def test_summarise_night_counts_what_the_lake_holds(summarise):
     assert night.quarantined_new == 2
     assert (night.failures, night.left_out) == ({"X": "gone"}, {"Y": "short"})
     assert (night.unit, night.target) == ("degC", "value")
+
+
+def test_summarise_night_tells_what_the_ingest_knows(summarise):
+    night, _ = summarise()
+    assert [(r.rule, r.action, r.rows, r.example) for r in night.rules] == [
+        ("open_session", "postpone", 1, ""),
+        ("not_finite", "quarantine", 2, "B 2024-01-03"),
+        ("stale_repeat", "warn", 7, "A 2024-01-18 11:00"),
+    ]
+    assert night.rules[1].reason == "a value is missing or not finite"
+    assert (night.asked, night.up_to_date) == (3, 1)
+    assert (night.n_restated, night.n_stale) == (40, 123)
+    assert len(night.restated) == 30
+    assert night.restated[0].startswith("S0: 9 stored rows from 2024-01-02 to 2024-01-02 changed")
+    assert (night.died, night.revived) == ({"D": "no new row since 2023-01-01"}, ["R"])
+    assert (night.n_dead, night.warnings) == (5, ["the listing is old"])
+
+
+@pytest.fixture
+def restated_lake(lived_lake, tmp_path):
+    """Return a copy of the lake in which forecasts and scores of A, and all old ones, are stale."""
+    lake = Lake(str(tmp_path / "restated"))
+    shutil.copytree(lived_lake.uri, lake.uri)
+    made = lake.read_rows("sensors", FORECASTS)
+    old = made["origin"] == made["origin"].min()
+    lake.merge_rows("sensors", FORECASTS, made[old].assign(stale="restated"))
+    newest_of_a = made[(made["series_id"] == "A") & ~old]
+    lake.merge_rows("sensors", FORECASTS, newest_of_a.assign(stale="restated"))
+    scores = lake.read_rows("sensors", SCORES)
+    b = scores[(scores["series_id"] == "B")].head(20)
+    lake.merge_rows("sensors", SCORES, b.assign(stale="restated"))
+    return lake
+
+
+def test_summarise_night_ignores_stale_forecasts(summarise, restated_lake):
+    night, frames = summarise(restated_lake)
+    assert [line.series_id for line in night.forecasts] == ["B", "C", "D"]
+    assert night.n_forecast_series == 3
+    assert frames.forecasts["stale"].isna().all()
+    assert night.realised is None  # of those that came true, all are stale
+
+
+def test_draw_night_draws_no_stale_score(summarise, restated_lake, sine_dataset):
+    _, frames = summarise(restated_lake)
+    scores = restated_lake.read_rows("sensors", SCORES, series_ids=["B"])
+    _, events = draw_night(restated_lake, sine_dataset, frames, detector="d", mode="retrospective")
+    caption = next(p.caption for p in events.pictures if p.caption.startswith("B:"))
+    assert caption == f"B: the last {len(scores) - 20} scored steps, events shaded"
 
 
 def test_summarise_night_shows_the_newest_forecasts_only(summarise, lived_lake):

@@ -7,10 +7,13 @@ from pipelines_lib.reports.summary import (
     ForecastLine,
     ModelLine,
     Realised,
+    acted_counts,
+    ingest_sentence,
     make_model_line,
     model_sentence,
     number,
     rule_counts,
+    series_news,
     to_markdown,
 )
 
@@ -68,6 +71,34 @@ def test_model_sentence_tells_the_baseline_with_units():
     assert model_sentence(line(-3.25, unit="")) == "MAE 900.0, last value 1,000: skill -3.2 %"
 
 
+QUIET = {
+    "up_to_date": 0, "restated": [], "n_restated": 0, "n_stale": 0, "died": {}, "revived": [],
+    "n_dead": 0, "warnings": [],
+}  # fmt: skip
+
+
+def test_acted_counts_are_of_one_action_in_the_order_of_the_rules(night):
+    assert acted_counts(night(), "warn") == {"missing_session": 9, "stale_repeat": 1300}
+    assert acted_counts(night(rules=[]), "warn") == {}
+
+
+def test_ingest_sentence_speaks_of_series_not_asked_for_where_there_are(night):
+    assert ingest_sentence(night()).endswith("; 942 series were up to date and not asked for")
+    assert ingest_sentence(night(up_to_date=0)).endswith("2 new in quarantine")
+
+
+def test_series_news_names_a_bounded_number_of_series(night):
+    told = series_news(night(died={f"S{i}": "why" for i in range(1300)}), limit=2)
+    assert dict(told)["Died"] == "S0: why; S1: why; and 1,298 more"
+    restated = [text for title, text in told if title == "Restated"]
+    assert [text[:6] for text in restated[:2]] == ["000660", "051910"]
+    assert restated[2:] == ["and 3 more histories"]
+
+
+def test_series_news_of_a_quiet_night_is_none(night):
+    assert series_news(night(**QUIET), limit=3) == []
+
+
 METRICS = {
     "mae": 1.0, "last_value_mae": 2.0, "mase": 0.9, "last_value_mase": 1.2, "skill_pct": 25.0,
     "test_series": 1.0, "anomalous_steps": 24.0, "test_steps": 1240.0,
@@ -117,7 +148,19 @@ def test_realised_skill():
     "said",
     [
         "# prices: night of 2024-02-08",
-        "1,240 rows fetched, 1,200 new, 3 changed, 37 unchanged; 2 new in quarantine",
+        "1,240 rows fetched: 1,200 new, 3 changed, 37 unchanged, 2 new in quarantine; 942 series "
+        "were up to date and not asked for",
+        "| open_session | put off | 3 | 005930 2024-02-09 | the bar still moves |",
+        "| missing_session | warned of | 9 | 000660 2024-01-05 | steps are missing |",
+        "| halted | repaired | 12 |",
+        "| price_order | in quarantine | 2 |",
+        "- **Restated**: 000660: 120 stored rows from 2023-08-14 to 2024-02-07 changed by a factor",
+        "- **Restated**: and 1 more histories",
+        "- **Stale**: 1,240 forecasts and scores, made on a history restated tonight",
+        "- **Died**: 004410: not traded since 2023-11-01; 012600: no new row since 2023\n",
+        "- **Came back**: 003620",
+        "- **Dead**: 18 series, 2 of them since tonight",
+        "- **Warning**: 2 of 6 series came without 2024-02-08",
         "123,456 rows of 8 series; repaired: halted 12; quarantined: price_order 4, duplicate 1",
         "**prices-forecaster v3**: MAE 812.4 KRW, last value 900.0 KRW: skill +9.7 %",
         "**Forecasts**: 7 series",
@@ -149,6 +192,8 @@ def test_to_markdown_of_a_night_without_anything(night):
             left_out={},
             repaired={},
             quarantined={},
+            rules=[],
+            **QUIET,
             n_events=0,
             n_new_events=0,
             n_forecast_series=0,
@@ -157,6 +202,7 @@ def test_to_markdown_of_a_night_without_anything(night):
     assert "repaired: none; quarantined: none" in text
     assert "|" not in text
     assert "Skipped" not in text
+    assert not any(title in text for title in ("Restated", "Stale", "Died", "Dead", "Warning"))
 
 
 def test_to_markdown_tables_have_a_cell_for_every_column(night):

@@ -23,6 +23,7 @@ EVERY = [
     "close_return",
     "volume_change",
     "volatility",
+    "volume_rank",
     "calendar",
     "close",
 ]
@@ -76,6 +77,54 @@ def test_make_features_volatility_is_unknown_for_twenty_returns_after_a_gap(make
     close[10] = NAN
     made = make_features(make_day_panel({"A": {"close": list(close)}}), ["volatility"])[:, 0]
     assert np.flatnonzero(np.isfinite(made))[0] == 31  # returns 10 and 11 lack a close
+
+
+def volume_rank(make_day_panel, **volumes):
+    series = {name: {"volume": list(values)} for name, values in volumes.items()}
+    return make_features(make_day_panel(series), ["volume_rank"])[:, 0]
+
+
+def test_make_features_volume_rank_is_the_share_of_the_twenty_before_that_lie_below(
+    make_day_panel,
+):
+    climbing = np.arange(1.0, 24.0)
+    climbing[20:] = [10.0, 99.0, 0.0]  # above nine and beside one; above all; below all
+    made = volume_rank(make_day_panel, A=climbing, B=np.full(22, 7.0))
+    np.testing.assert_allclose(made[:23], [NAN] * 20 + [9.5 / 20, 1.0, 0.0])
+    np.testing.assert_allclose(made[23:], [NAN] * 20 + [0.5, 0.5])  # nothing but ties
+
+
+def test_make_features_volume_rank_is_unknown_for_twenty_steps_after_a_gap(make_day_panel):
+    volume = np.arange(50.0)
+    volume[25] = NAN
+    made = volume_rank(make_day_panel, A=volume)
+    known = [*range(20, 25), *range(46, 50)]
+    assert np.flatnonzero(np.isfinite(made)).tolist() == known
+
+
+@settings(deadline=None)
+@given(
+    volume=st.lists(st.integers(0, 10**9), min_size=21, max_size=40),
+    factor=st.sampled_from([1 / 50, 0.3, 2.0, 1e6]),
+)
+def test_make_features_volume_rank_knows_no_unit(make_day_panel, volume, factor):
+    volume = np.array(volume, dtype=float)
+    made = volume_rank(make_day_panel, A=volume)
+    np.testing.assert_array_equal(made, volume_rank(make_day_panel, A=volume * factor))
+    assert ((made[20:] >= 0) & (made[20:] <= 1)).all()
+
+
+def test_make_features_volume_rank_has_forgotten_a_split_after_twenty_steps(make_day_panel):
+    """The prices of a 50:1 split are adjusted, the volumes are not: their level jumps."""
+    volume = np.random.default_rng(4).integers(1_000, 100_000, 100).astype(float)
+    split = np.where(np.arange(100) < 60, volume, 50 * volume)
+    whole, jumped = (volume_rank(make_day_panel, A=values) for values in (volume, split))
+    touched = np.flatnonzero((whole != jumped) & ~np.isnan(whole))
+    assert len(touched) > 5
+    assert touched.min() >= 60
+    assert touched.max() < 80
+    assert jumped[20:].min() >= 0
+    assert jumped[20:].max() <= 1
 
 
 def test_make_features_calendar_is_sine_and_cosine(make_day_panel):
