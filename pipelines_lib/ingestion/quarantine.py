@@ -4,10 +4,11 @@ A row is released for good: the release is kept, so that the same row passes whe
 it again.
 """
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
-from io import StringIO
 
+import numpy as np
 import pandas as pd
 
 from pipelines_lib.config import DatasetConfig
@@ -58,7 +59,7 @@ def list_quarantine(
         rows = rows[rows[name] == wanted] if wanted else rows
     released = read_releases(lake, dataset)
     keys = zip(rows["series_id"], rows["rule"], rows["row"], strict=True)
-    held = rows[[key not in released for key in keys]]
+    held = rows[np.array([key not in released for key in keys], dtype=bool)]
     return held.sort_values("time", ascending=False, kind="stable", ignore_index=True)
 
 
@@ -87,11 +88,14 @@ def release_rows(
     """
     held = list_quarantine(lake, dataset.name, rule=rule, series_id=series_id)
     kept: dict[str, int] = {}
+    waivable = [name for name, known in RULE_BY_NAME.items() if known.may_be_waived]
     if by_hand:
-        waivable = {name for name, known in RULE_BY_NAME.items() if known.may_be_waived}
-        storable = held["rule"].isin(waivable | {RESTATED})
+        storable = held["rule"].isin([*waivable, RESTATED])
         _count(kept, held[~storable]["rule"].map(lambda name: f"{name} cannot be waived"))
-        held = held[storable]
+    else:  # no rule sees the basis that a row stands on
+        storable = held["rule"] != RESTATED
+        _count(kept, held[~storable]["rule"].map(lambda name: f"{name}: release it by hand"))
+    held = held[storable]
     table = observations_table(dataset.columns)
     names = list(held["series_id"].unique())
     stored = lake.read_rows(dataset.name, table, columns=[*KEY, *dataset.columns], series_ids=names)
@@ -99,7 +103,9 @@ def release_rows(
     taken = pd.MultiIndex.from_frame(raw[KEY]).isin(pd.MultiIndex.from_frame(stored[KEY]))
     _count(kept, pd.Series("its step is stored meanwhile", index=held.index[taken]))
     held, raw = held[~taken], raw[~taken]
-    waived = held[held["rule"].isin(RULE_BY_NAME) & by_hand]
+    # A row that one rule holds may break the next one too: a close of 0 is a move as well.
+    by_person = held[by_hand & held["rule"].ne(RESTATED)]
+    waived = pd.concat([by_person.assign(rule=name) for name in waivable])
     checked = check_rows(
         raw,
         dataset=dataset,
@@ -111,7 +117,14 @@ def release_rows(
     again = checked.quarantined
     _count(kept, again["rule"].map(lambda name: f"{name}: {_reason(name)}"))
     refused = set(zip(again["series_id"], again["row"], strict=True))
-    passed = held[[key not in refused for key in zip(held["series_id"], held["row"], strict=True)]]
+    if by_hand:
+        held = pd.concat([held, waived]).drop_duplicates(["series_id", "rule", "row"])
+    stored_now = pd.MultiIndex.from_frame(checked.good[KEY])
+    keys = zip(held["series_id"], held["row"], strict=True)
+    passed = held[
+        pd.MultiIndex.from_frame(held[KEY]).isin(stored_now)
+        & np.array([key not in refused for key in keys], dtype=bool)
+    ]
     if len(checked.good):
         lake.merge_rows(
             dataset.name,
@@ -127,15 +140,8 @@ def release_rows(
 
 def _parse_rows(held: pd.DataFrame, dataset: DatasetConfig) -> pd.DataFrame:
     """Return held rows as they came: `series_id`, `time` and the value columns."""
-    if held.empty:
-        columns = ["time", *dataset.columns]
-        parsed = pd.DataFrame({name: pd.Series(dtype="object") for name in columns})
-    else:
-        lines = StringIO("\n".join(held["row"]))
-        parsed = pd.read_json(
-            lines, lines=True, dtype=False, convert_dates=False, precise_float=True
-        )
-    parsed.index = held.index
+    lines = [json.loads(row) for row in held["row"]]
+    parsed = pd.DataFrame(lines, index=held.index, columns=["time", *dataset.columns])
     values = {name: parse_numbers(parsed[name]) for name in dataset.columns}
     times = parse_times(parsed["time"])
     return pd.DataFrame({"series_id": held["series_id"], "time": times, **values})

@@ -147,7 +147,8 @@ def _price_limit(rows: pd.DataFrame, judging: Judging) -> np.ndarray:
     close = rows["close"].to_numpy()
     with np.errstate(divide="ignore", invalid="ignore"):
         moved = np.abs(close / _before(close) - 1)
-    return (moved > limit) & _follows(rows)
+    # From a close of 0, which only a person lets in, no move can be told.
+    return np.isfinite(moved) & (moved > limit) & _follows(rows)
 
 
 def _zero_volume_run(rows: pd.DataFrame, _: Judging) -> np.ndarray:

@@ -17,9 +17,6 @@ from pipelines_lib.lake import Lake
 from pipelines_lib.tables import INGESTS, RELEASES, observations_table
 from tests.fakes import FakeSource
 
-# release_rows passes an option of read_json that pandas takes away some day.
-pytestmark = pytest.mark.filterwarnings("ignore:The 'convert_dates' keyword")
-
 AT = datetime(2025, 1, 1, tzinfo=UTC)
 
 
@@ -142,7 +139,6 @@ def test_quarantine_release_by_hand_stores_rows_as_they_came(home, quarantine):
     assert (read["high"] < read["close"]).sum() == 1
 
 
-@pytest.mark.xfail(raises=KeyError, strict=True, reason="list_quarantine of an empty table breaks")
 def test_quarantine_of_nothing_held(quarantine, lake, bars_dataset, make_bars, monkeypatch):
     ingest_dataset(lake, bars_dataset(), FakeSource(make_bars(n=5)), ingest_id="i", at=AT)
     monkeypatch.setenv("TIDEWATCH_LAKE_URI", lake.uri)

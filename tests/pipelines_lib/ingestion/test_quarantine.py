@@ -21,9 +21,6 @@ from pipelines_lib.tables import (
 )
 from tests.fakes import FakeSource
 
-# release_rows passes an option of read_json that pandas takes away some day.
-pytestmark = pytest.mark.filterwarnings("ignore:The 'convert_dates' keyword")
-
 AT = datetime(2025, 1, 1, tzinfo=UTC)
 PRICES = ["open", "high", "low", "close"]
 LAST = 29
@@ -93,7 +90,6 @@ def test_list_quarantine_names_what_there_is(lake, dataset, bars, wanted, said):
         list_quarantine(lake, "prices", **wanted)
 
 
-@pytest.mark.xfail(raises=KeyError, strict=True, reason="an empty list selects columns, not rows")
 def test_list_quarantine_of_nothing_is_empty(lake, dataset, make_bars):
     ingest(lake, dataset, make_bars(["A"], 5))
     assert len(list_quarantine(lake, "prices")) == 0
@@ -217,12 +213,10 @@ def test_release_rows_by_hand_puts_a_row_on_another_basis_back(restated_lake, da
     assert len(observed(restated_lake, dataset)) == LAST
 
 
-@pytest.mark.xfail(strict=True, reason="no rule sees the other basis: plain release lets it pass")
 def test_release_rows_leaves_a_row_on_another_basis_to_a_person(restated_lake, dataset):
     assert release(restated_lake, dataset).released == 0
 
 
-@pytest.mark.xfail(strict=True, reason="one rule is waived, and the next holds the row")
 def test_release_rows_by_hand_waives_every_rule_that_may_be(lake, dataset, bars):
     bars.loc[40, ["low", "close"]] = 0.0  # not_positive, and a move beyond price_limit
     ingest(lake, dataset, bars)
