@@ -9,6 +9,7 @@ import pytest
 from pipelines_lib.ingestion import ingest_dataset
 from pipelines_lib.tables import (
     FORECASTS,
+    LABELS,
     QUARANTINE,
     RESTATEMENTS,
     SCORES,
@@ -250,6 +251,24 @@ def test_an_ingest_killed_before_its_new_history_finds_it_again(
             lake.read_rows(dataset.name, table).drop(columns="ingest_id"),
             whole.read_rows(dataset.name, table).drop(columns="ingest_id"),
         )
+
+
+def test_an_ingest_killed_at_its_new_rows_has_their_labels(lake, dataset, bars, monkeypatch):
+    """Once the rows are there nobody asks for them again, nor for their labels."""
+    labels = bars.loc[[20], ["series_id", "time"]].assign(kind="spike")
+    merge = type(lake).merge_rows
+
+    def die_after_observations(self, name, table, rows):
+        merge(self, name, table, rows)
+        if table.name == "observations":
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(lake), "merge_rows", die_after_observations)
+        with pytest.raises(KeyboardInterrupt):
+            night(lake, dataset, until(bars, 20), evening(bars, 20), labels=labels)
+    assert len(observed(lake, dataset)) == 42
+    assert lake.read_rows(dataset.name, LABELS)["kind"].tolist() == ["spike"]
 
 
 def test_asking_for_the_whole_history_finds_an_old_correction(lake, dataset, bars):
