@@ -7,12 +7,14 @@ import pandas as pd
 import pytest
 
 from pipelines_lib.ingestion import ingest_dataset
+from pipelines_lib.ingestion.states import read_states
 from pipelines_lib.tables import (
     FORECASTS,
     LABELS,
     QUARANTINE,
     RESTATEMENTS,
     SCORES,
+    SERIES_STATES,
     observations_table,
 )
 from tests.fakes import FakeSource
@@ -251,6 +253,31 @@ def test_an_ingest_killed_before_its_new_history_finds_it_again(
             lake.read_rows(dataset.name, table).drop(columns="ingest_id"),
             whole.read_rows(dataset.name, table).drop(columns="ingest_id"),
         )
+
+
+def test_an_ingest_killed_before_its_states_brings_them_up_to_date_when_repeated(
+    lake, bars_dataset, bars, monkeypatch
+):
+    dataset = bars_dataset(overlap_steps=5, max_failed_share=0.5)
+    reasons = {"B": "B: the host answered 503"}
+    night(lake, dataset, until(bars, 20), evening(bars, 20), reasons=reasons)
+    merge = type(lake).merge_rows
+
+    def die_at_states(self, name, table, rows):
+        if table is SERIES_STATES:
+            raise KeyboardInterrupt
+        return merge(self, name, table, rows)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(lake), "merge_rows", die_at_states)
+        with pytest.raises(KeyboardInterrupt):
+            night(lake, dataset, until(bars, 20), evening(bars, 20))
+    assert read_states(lake, dataset.name)["B"].state == "failing"
+
+    _, source = night(lake, dataset, until(bars, 20), evening(bars, 20))
+
+    assert source.asked == []  # every row is there by now
+    assert read_states(lake, dataset.name)["B"].state == "live"
 
 
 def test_an_ingest_killed_at_its_new_rows_has_their_labels(lake, dataset, bars, monkeypatch):
