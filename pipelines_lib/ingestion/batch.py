@@ -48,8 +48,8 @@ def store_batch(
 ) -> BatchReport:
     """Judge and commit the rows of one batch, its observations in one transaction.
 
-    What the observations replace is written down before them, so that a kill in between loses
-    nothing: the next ingest finds the same difference again.
+    Labels, and what the observations replace, are written down before them, so that a kill in
+    between loses nothing: the next ingest asks for the same rows and finds the same difference.
     """
     lake, dataset = ingest.lake, ingest.dataset
     table = observations_table(dataset.columns)
@@ -92,9 +92,9 @@ def store_batch(
         ingest_id=ingest.ingest_id,
         at=ingest.at,
     )
-    counts = _commit(ingest, checked, compared, displaced)
     if fetched.labels is not None:
         lake.merge_rows(dataset.name, LABELS, fetched.labels.assign(ingest_id=ingest.ingest_id))
+    counts = _commit(ingest, checked, compared, displaced)
     if counts.written or counts.deleted or refused.written:
         log_batch(
             lake,

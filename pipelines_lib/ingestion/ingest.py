@@ -152,6 +152,7 @@ def _join(
         dataset,
         calendar=calendar,
         starts=plan.starts,
+        complete=[name for name in known if name not in plan.starts],
         failures=failures,
         before=states,
         reference=reference,

@@ -37,13 +37,17 @@ def log_batch(
 
 
 def log_lost_ingests(lake: Lake, dataset: DatasetConfig, at: datetime) -> None:
-    """Log what an ingest that was killed before its log had stored: only its counts are known."""
-    table = observations_table(dataset.columns)
-    logged = set(lake.count_rows(dataset.name, INGESTS, by="ingest_id").index)
-    written = [lake.count_rows(dataset.name, t, by="ingest_id").index for t in (table, QUARANTINE)]
-    for lost in sorted((set(written[0]) | set(written[1])) - logged):
-        counts = pd.DataFrame(_count_written(lake, dataset, str(lost)))
-        log = counts.fillna(0).astype("int64").rename_axis("series_id").reset_index()
+    """Log what an ingest that was killed before its log had stored: only its counts are known.
+
+    An ingest is logged batch by batch. Some of it is lost where more rows carry its id than its
+    log tells; other ingests can only have made them fewer.
+    """
+    for lost in _find_lost(lake, dataset):
+        counts = pd.DataFrame(_count_written(lake, dataset, lost)).fillna(0).astype("int64")
+        known = lake.read_rows(dataset.name, INGESTS, equal={"ingest_id": lost})
+        told = known.set_index("series_id").reindex(counts.index)[["stored", "quarantined"]]
+        untold = counts[(counts[told.columns] > told.fillna(0)).any(axis=1)]
+        log = untold.rename_axis("series_id").reset_index()
         log = log.assign(
             ingest_id=lost,
             at=at,
@@ -53,6 +57,18 @@ def log_lost_ingests(lake: Lake, dataset: DatasetConfig, at: datetime) -> None:
             fetched=log["stored"] + log["quarantined"],
         )
         lake.merge_rows(dataset.name, INGESTS, log)
+
+
+def _find_lost(lake: Lake, dataset: DatasetConfig) -> list[str]:
+    lost: set[str] = set()
+    for column, table in (
+        ("stored", observations_table(dataset.columns)),
+        ("quarantined", QUARANTINE),
+    ):
+        written = lake.count_rows(dataset.name, table, by="ingest_id")
+        told = lake.sum_rows(dataset.name, INGESTS, column, by="ingest_id").reindex(written.index)
+        lost |= {str(name) for name in written.index[written > told.fillna(0)]}
+    return sorted(lost)
 
 
 def _count_written(lake: Lake, dataset: DatasetConfig, ingest_id: str) -> dict[str, pd.Series]:

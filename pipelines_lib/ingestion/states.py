@@ -51,12 +51,13 @@ def update_states(
     *,
     calendar: Calendar,
     starts: Mapping[str, date | None],
+    complete: Sequence[str],
     failures: Mapping[str, str],
     before: Mapping[str, SeriesState],
     reference: int,
     ingest_id: str,
 ) -> Changes:
-    """Bring the states of the series that were asked for up to date.
+    """Bring the states of all series up to date.
 
     A series is dead when for `dead_after_steps` steps before `reference` it had no row, was not
     traded, or stood on one value; or when it never had a row and has failed for as long.
@@ -66,17 +67,22 @@ def update_states(
         dataset: The declaration.
         calendar: Its index of time.
         starts: The series asked for, and from when.
+        complete: Those not asked for, having every row: the ingest that brought them may have been
+            killed before it came to their states.
         failures: Those that failed, with the reason.
         before: The states so far.
         reference: Position of the newest step that a living series has.
         ingest_id: Written beside each state that is new or changed.
     """
-    still = _find_still(lake, dataset, calendar, list(starts), reference)
+    names = [*starts, *complete]
+    still = _find_still(lake, dataset, calendar, names, reference)
     now = pd.Timestamp(calendar.times(np.array([max(reference, 0)]))[0], tz="UTC")
     states = {}
-    for name, start in starts.items():
+    for name in names:
         old = before.get(name, SeriesState())
-        asked = _earlier(old.asked_from if name in before else None, start, name in failures)
+        asked = old.asked_from
+        if name in starts:
+            asked = _earlier(asked if name in before else None, starts[name], name in failures)
         if name in still:
             since, reason = still[name]
             states[name] = SeriesState(DEAD, since, reason, asked)
@@ -88,7 +94,7 @@ def update_states(
             dead = old.state == DEAD or 0 < dataset.dead_after_steps <= steps
             states[name] = SeriesState(DEAD if dead else FAILING, since, failures[name], asked)
     _merge(lake, dataset.name, states, ingest_id)
-    was_dead = {name for name in starts if before.get(name, SeriesState()).state == DEAD}
+    was_dead = {name for name in names if before.get(name, SeriesState()).state == DEAD}
     everything = {**before, **states}
     return Changes(
         died={n: s.reason for n, s in states.items() if s.state == DEAD and n not in was_dead},

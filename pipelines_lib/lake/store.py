@@ -225,6 +225,10 @@ class Lake:
         counted = "count(*)" if having is None else f"count({quoted(having)})"
         return self._by(dataset, table, by, counted, equal).astype("int64")
 
+    def sum_rows(self, dataset: str, table: Table, column: str, *, by: str) -> pd.Series:
+        """Sum a column of counts by the values of a text column; an empty table has none."""
+        return self._by(dataset, table, by, f"sum({quoted(column)})", None).astype("int64")
+
     def last_times(
         self, dataset: str, table: Table, *, column: str = "time", equal: dict[str, str]
     ) -> pd.Series:

@@ -7,11 +7,14 @@ import pandas as pd
 import pytest
 
 from pipelines_lib.ingestion import ingest_dataset
+from pipelines_lib.ingestion.states import read_states
 from pipelines_lib.tables import (
     FORECASTS,
+    LABELS,
     QUARANTINE,
     RESTATEMENTS,
     SCORES,
+    SERIES_STATES,
     observations_table,
 )
 from tests.fakes import FakeSource
@@ -250,6 +253,49 @@ def test_an_ingest_killed_before_its_new_history_finds_it_again(
             lake.read_rows(dataset.name, table).drop(columns="ingest_id"),
             whole.read_rows(dataset.name, table).drop(columns="ingest_id"),
         )
+
+
+def test_an_ingest_killed_before_its_states_brings_them_up_to_date_when_repeated(
+    lake, bars_dataset, bars, monkeypatch
+):
+    dataset = bars_dataset(overlap_steps=5, max_failed_share=0.5)
+    reasons = {"B": "B: the host answered 503"}
+    night(lake, dataset, until(bars, 20), evening(bars, 20), reasons=reasons)
+    merge = type(lake).merge_rows
+
+    def die_at_states(self, name, table, rows):
+        if table is SERIES_STATES:
+            raise KeyboardInterrupt
+        return merge(self, name, table, rows)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(lake), "merge_rows", die_at_states)
+        with pytest.raises(KeyboardInterrupt):
+            night(lake, dataset, until(bars, 20), evening(bars, 20))
+    assert read_states(lake, dataset.name)["B"].state == "failing"
+
+    _, source = night(lake, dataset, until(bars, 20), evening(bars, 20))
+
+    assert source.asked == []  # every row is there by now
+    assert read_states(lake, dataset.name)["B"].state == "live"
+
+
+def test_an_ingest_killed_at_its_new_rows_has_their_labels(lake, dataset, bars, monkeypatch):
+    """Once the rows are there nobody asks for them again, nor for their labels."""
+    labels = bars.loc[[20], ["series_id", "time"]].assign(kind="spike")
+    merge = type(lake).merge_rows
+
+    def die_after_observations(self, name, table, rows):
+        merge(self, name, table, rows)
+        if table.name == "observations":
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(lake), "merge_rows", die_after_observations)
+        with pytest.raises(KeyboardInterrupt):
+            night(lake, dataset, until(bars, 20), evening(bars, 20), labels=labels)
+    assert len(observed(lake, dataset)) == 42
+    assert lake.read_rows(dataset.name, LABELS)["kind"].tolist() == ["spike"]
 
 
 def test_asking_for_the_whole_history_finds_an_old_correction(lake, dataset, bars):

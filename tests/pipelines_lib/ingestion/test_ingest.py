@@ -204,6 +204,32 @@ def test_ingest_dataset_logs_an_ingest_that_was_killed_before_its_log(
     assert log["source"].str.startswith("lost").all()
 
 
+def test_ingest_dataset_logs_a_batch_that_was_killed_before_its_log_though_another_was_logged(
+    lake, dataset, frame, monkeypatch
+):
+    monkeypatch.setitem(ingest_module.SERIES_PER_BATCH, True, 1)
+    frame.loc[13, "value"] = np.nan
+    merge = Lake.merge_rows
+
+    def die_at_the_second_log(self, name, table, rows):
+        if table is INGESTS and "B" in set(rows["series_id"]):
+            raise KeyboardInterrupt
+        return merge(self, name, table, rows)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Lake, "merge_rows", die_at_the_second_log)
+        with pytest.raises(KeyboardInterrupt):
+            ingest(lake, dataset, FakeSource(frame))
+    assert ingests(lake, dataset)["series_id"].tolist() == ["A"]
+
+    ingest(lake, dataset, FakeSource(frame), ingest_id="second")
+
+    log = ingests(lake, dataset)
+    told = log[["ingest_id", "series_id", "stored", "quarantined"]].to_numpy().tolist()
+    assert told == [["first", "A", 10, 0], ["first", "B", 9, 1]]
+    assert log["source"].str.startswith("lost").tolist() == [False, True]
+
+
 def test_ingest_dataset_keeps_labels(lake, dataset, frame):
     labels = frame.loc[[4], ["series_id", "time"]].assign(kind="spike")
     ingest(lake, dataset, FakeSource(frame, labels=labels))

@@ -9,7 +9,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from pipelines_lib.errors import LakeError
-from pipelines_lib.tables import QUARANTINE, SCHEMA_VERSION, observations_table
+from pipelines_lib.tables import INGESTS, QUARANTINE, SCHEMA_VERSION, observations_table
 
 
 @pytest.fixture
@@ -139,6 +139,16 @@ def test_count_rows_counts_by_series_and_by_other_text(filled, observations, row
     having = filled.count_rows("d", observations, having="repair")
     assert having.to_dict() == {"A": 0, "B": 1}
     assert filled.count_rows("d", observations, equal={"series_id": "B"}).to_dict() == {"B": 2}
+
+
+def test_sum_rows_sums_a_column_by_text(lake):
+    keys = {"ingest_id": ["i", "i", "j"], "series_id": ["A", "B", "A"]}
+    numbers = {"fetched": 0, "stored": [1, 2, 5], "repaired": 0, "quarantined": 0}
+    at = pd.Timestamp("2024-01-01", tz="UTC").as_unit("us")
+    log = pd.DataFrame(keys).assign(**numbers, at=at, source="s", first_time=at, last_time=at)
+    assert lake.sum_rows("d", INGESTS, "stored", by="ingest_id").to_dict() == {}
+    lake.merge_rows("d", INGESTS, log)
+    assert lake.sum_rows("d", INGESTS, "stored", by="ingest_id").to_dict() == {"i": 3, "j": 5}
 
 
 def test_count_rows_of_a_table_that_is_not_there_is_empty(lake):
