@@ -181,9 +181,23 @@ def _join(
         died=changes.died,
         revived=changes.revived,
         n_dead=len(changes.dead),
-        warnings=_warn_behind(ingest, plan, failures, newest, dead=changes.dead),
+        warnings=(
+            *_warn_stopped(ingest, newest, changes.stopped),
+            *_warn_behind(ingest, plan, failures, newest, dead=changes.dead),
+        ),
         last_time="" if newest.empty else pd.Timestamp(newest.max()).isoformat(),
         version=lake.table_version(dataset.name, table),
+    )
+
+
+def _warn_stopped(ingest: Ingest, newest: pd.Series, stopped: bool) -> tuple[str, ...]:
+    """Say that nothing at all comes in any more."""
+    if not stopped or newest.empty:
+        return ()
+    return (
+        f"no series of {ingest.dataset.name} has had a new row since "
+        f"{pd.Timestamp(newest.max()):%Y-%m-%d}: {ingest.source.describe()} may have stopped or "
+        "moved; check the source",
     )
 
 

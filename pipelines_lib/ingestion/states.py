@@ -33,6 +33,8 @@ class Changes:
     died: dict[str, str]
     revived: tuple[str, ...]
     dead: frozenset[str]
+    stopped: bool
+    """Whether nothing has come in for any of several series, for so long that it must be told."""
 
 
 def read_states(lake: Lake, dataset: str) -> dict[str, SeriesState]:
@@ -60,7 +62,9 @@ def update_states(
     """Bring the states of all series up to date.
 
     A series is dead when for `dead_after_steps` steps before `reference` it had no row, was not
-    traded, or stood on one value; or when it never had a row and has failed for as long.
+    traded, or stood on one value; or when it never had a row and has failed for as long. Where
+    nothing comes in for any of several series, it is the source that has stopped, and none of them
+    is taken for dead.
 
     Args:
         lake: Where the tables lie.
@@ -75,7 +79,10 @@ def update_states(
         ingest_id: Written beside each state that is new or changed.
     """
     names = [*starts, *complete]
-    still = _find_still(lake, dataset, calendar, names, reference)
+    still, silent = _find_still(lake, dataset, calendar, names, reference)
+    stopped = len(names) > 1 and all(name in silent or name in failures for name in names)
+    if not stopped:
+        still |= silent
     now = pd.Timestamp(calendar.times(np.array([max(reference, 0)]))[0], tz="UTC")
     states = {}
     for name in names:
@@ -91,7 +98,8 @@ def update_states(
         else:
             since = now if pd.isna(old.since) else old.since
             steps = reference - int(calendar.positions(naive_times(pd.Series([since])))[0])
-            dead = old.state == DEAD or 0 < dataset.dead_after_steps <= steps
+            long_enough = 0 < dataset.dead_after_steps <= steps and not stopped
+            dead = old.state == DEAD or long_enough
             states[name] = SeriesState(DEAD if dead else FAILING, since, failures[name], asked)
     _merge(lake, dataset.name, states, ingest_id)
     was_dead = {name for name in names if before.get(name, SeriesState()).state == DEAD}
@@ -100,18 +108,22 @@ def update_states(
         died={n: s.reason for n, s in states.items() if s.state == DEAD and n not in was_dead},
         revived=tuple(sorted(n for n in was_dead if states[n].state == LIVE)),
         dead=frozenset(n for n, state in everything.items() if state.state == DEAD),
+        stopped=stopped,
     )
 
 
 def _find_still(
     lake: Lake, dataset: DatasetConfig, calendar: Calendar, names: Sequence[str], reference: int
-) -> dict[str, tuple[pd.Timestamp, str]]:
-    """Return the stored series that have stopped moving: since when, and how it shows."""
+) -> tuple[dict[str, tuple[pd.Timestamp, str]], dict[str, tuple[pd.Timestamp, str]]]:
+    """Return the stored series that rest at one value, and those without new rows.
+
+    Both come with the last step at which a series moved, and with how it shows.
+    """
     steps, table = dataset.dead_after_steps, observations_table(dataset.columns)
     last_times = lake.last_times(dataset.name, table, equal={})
     last_times = last_times[last_times.index.isin(names)]
     if steps == 0 or len(last_times) == 0 or reference < steps:
-        return {}
+        return {}, {}
     begin = pd.Timestamp(calendar.times(np.array([reference - steps]))[0], tz="UTC")
     columns = [*OBSERVATIONS_KEY, dataset.target] + (["volume"] if dataset.kind == "bars" else [])
     rows = lake.read_rows(dataset.name, table, columns=columns, start=begin)
@@ -122,7 +134,7 @@ def _find_still(
     untraded = one_value & False
     if dataset.kind == "bars":  # a volume of 0 alone says little: many indices have none
         untraded = one_value & (since_then["volume"].max() == 0)
-    still = {
+    silent = {
         str(name): (pd.Timestamp(time), f"no new row since {pd.Timestamp(time):%Y-%m-%d}")
         for name, time in last_times.items()
         if time <= begin
@@ -133,9 +145,10 @@ def _find_still(
         if name in set(names)
     }
     moved = _last_moves(lake, dataset, resting)
-    return still | {
+    still = {
         name: (moved[name], f"{how} since {moved[name]:%Y-%m-%d}") for name, how in resting.items()
     }
+    return still, silent
 
 
 def _last_moves(

@@ -136,6 +136,21 @@ def test_dead_after_steps_of_zero_declares_nothing_dead(lake, bars_dataset, make
     assert night(lake, dataset, FakeSource(bars), bars["time"].max()).died == {}
 
 
+def test_a_source_that_stopped_is_not_taken_for_dead_series(lake, dataset, make_bars):
+    bars = make_bars(["A", "B"], 60)
+    times = bars["time"].drop_duplicates().tolist()
+    source = FakeSource(bars[bars["time"] <= times[9]], whole=False)
+    night(lake, dataset, source, times[9])
+    report = night(lake, dataset, source, times[50])
+    assert (report.died, report.n_dead) == ({}, 0)
+    assert f"no series of prices has had a new row since {times[9]:%Y-%m-%d}" in report.warnings[0]
+
+    down = FakeSource(bars, reasons={"A": "A: 404", "B": "B: 404"}, whole=False)
+    with pytest.raises(SourceError, match="2 of 2 series"):  # night after night, never quiet
+        night(lake, dataset, down, times[51])
+    assert states(lake, dataset) == {"A": "failing", "B": "failing"}
+
+
 def test_files_that_ended_long_ago_are_not_dead_altogether(lake, dataset, make_bars):
     bars = make_bars(["A", "B"], 40)
     report = night(lake, dataset, FakeSource(bars), pd.Timestamp("2025-06-02", tz="UTC"))
