@@ -52,7 +52,7 @@ def print_quarantine(
     if held.empty:
         console.print(f"{dataset.name}: no row is in quarantine")
         return
-    console.print(f"[bold]{dataset.name}: {len(held):,} rows in quarantine[/]")
+    console.print(f"[bold]{dataset.name}: {_rows(len(held))} in quarantine[/]")
     console.print(_count_rules(held))
     console.print()
     console.print(_list_rows(held.head(limit), dataset))
@@ -67,9 +67,9 @@ def print_quarantine(
 
 def print_release(done: Release, console: Console) -> None:
     """Print how many rows were stored, and why the others stay."""
-    stored = f"{done.released:,} rows released"
+    stored = f"{_rows(done.released)} released"
     if done.released:
-        stored += ": they are stored, and pass when the source gives them again"
+        stored += ": stored, and good when the source gives them again"
     console.print(stored, highlight=False)
     for reason, count in sorted(done.kept.items(), key=lambda item: -item[1]):
         console.print(f"{count:,} stay: {escape(reason)}", highlight=False, soft_wrap=True)
@@ -123,6 +123,10 @@ def _advise(held: pd.DataFrame, dataset: DatasetConfig) -> list[str]:
 def may_be_waived(rule: str) -> bool:
     """Tell whether a row that this rule holds can be stored in spite of it."""
     return rule == RESTATED or (rule in RULE_BY_NAME and RULE_BY_NAME[rule].may_be_waived)
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
 
 
 def _time_text(time: pd.Timestamp) -> str:

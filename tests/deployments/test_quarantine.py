@@ -85,7 +85,7 @@ def test_quarantine_shows_the_newest_rows_and_counts_the_rest(home, quarantine):
 
 
 def test_quarantine_filters_by_rule_and_series(home, quarantine):
-    assert "prices: 1 rows in quarantine" in quarantine("prices", "--rule", "price_order")[1]
+    assert "prices: 1 row in quarantine" in quarantine("prices", "--rule", "price_order")[1]
     assert "prices: 3 rows in quarantine" in quarantine("prices", "--series", "B")[1]
 
 
@@ -121,7 +121,7 @@ def test_quarantine_release_under_the_same_rules_says_why_rows_stay(home, quaran
 
 def test_quarantine_release_by_another_limit_needs_no_ingest(home, quarantine):
     _, said = quarantine("prices", "--release", "--rule", "price_limit", "--set", "price_limit=0.5")
-    assert said.startswith("1 rows released: they are stored")
+    assert said.startswith("1 row released: stored")
     assert len(stored(home, "A")) == 30
     ingest_id = stored(home, "A")["ingest_id"].iloc[-1]
     assert ingest_id.startswith("release-")
@@ -133,7 +133,7 @@ def test_quarantine_release_by_another_limit_needs_no_ingest(home, quarantine):
 
 def test_quarantine_release_by_hand_stores_rows_as_they_came(home, quarantine):
     _, said = quarantine("prices", "--release", "--by-hand", "--series", "B")
-    assert said.startswith("1 rows released")
+    assert said.startswith("1 row released")
     assert "2 stay: not_finite cannot be waived" in said
     read = stored(home, "B")
     assert (read["high"] < read["close"]).sum() == 1

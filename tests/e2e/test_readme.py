@@ -26,6 +26,7 @@ TESTED = {
     "tidewatch run krx-kospi": "test_run_krx_kospi",
     "tidewatch run samsung-open": "test_run_samsung_open",
     "tidewatch run sine": "test_run_sine_forecasts_the_cosine_it_never_saw",
+    "tidewatch quarantine krx-live": "test_run_krx_live_by_a_mirror",
     "tidewatch jobs": "test_jobs_lists_every_job",
     "tidewatch models": "test_make_demo_ends_with_a_summary_and_changes_nothing_when_repeated",
     "tidewatch doctor": "test_doctor_finds_all_well",
@@ -124,7 +125,10 @@ def test_make_test_runs_the_suite():
 
 
 def naver_chart(code, n_bars):
-    """Return an answer in the form of Naver's daily chart: a random walk with a halt."""
+    """Return an answer in the form of Naver's daily chart: a random walk with a halt.
+
+    One bar of 000660 cannot be.
+    """
     calendar = make_calendar(DatasetConfig(name="live"))
     end = np.searchsorted(calendar.sessions, np.datetime64("2026-06-01"))
     rng = np.random.default_rng(int(code))
@@ -137,6 +141,8 @@ def naver_chart(code, n_bars):
         bar = f"{price}|{price + 300}|{price - 300}|{price}|{1000 + number}"
         if number == n_bars - 9:
             bar = f"0|0|0|{price}|0"
+        if number == n_bars - 400 and code == "000660":
+            bar = f"{price}|{price}|{price}|{2 * price}|{1000 + number}"  # closed above its high
         items.append(f'<item data="{day}|{bar}" />')
     return (
         '<?xml version="1.0" encoding="EUC-KR" ?>\n<protocol>'
@@ -159,9 +165,13 @@ def test_run_krx_live_by_a_mirror(tidewatch):
             NO_PROXY="127.0.0.1",
         )
     assert ended.returncode == 0, ended.stderr
-    assert re.search(r"Ingest +2,400 rows fetched: 2,400 new", ended.stdout)
+    assert re.search(r"Ingest +2,400 rows fetched: 2,399 new", ended.stdout)
     assert re.search(r"Repaired +halted 2", ended.stdout)
     assert re.search(r"Forecasts +2 series", ended.stdout)
+    listed = tidewatch("quarantine", "krx-live")
+    assert listed.returncode == 0, listed.stderr
+    assert "krx-live: 1 row in quarantine" in listed.stdout
+    assert re.search(r"000660 +\d{4}-\d\d-\d\d +price_order", listed.stdout)
     assert any("fchart.stock.naver.com" in path for path in mirror.asked)
 
 
