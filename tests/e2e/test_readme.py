@@ -233,7 +233,7 @@ def test_jobs_lists_every_job(tidewatch):
     said = tidewatch("jobs").stdout
     assert "krx-live  nightly, 30 18 * * 1-5 Asia/Seoul" in said
     assert "maintain  maintain, 0 5 * * 0 Asia/Seoul" in said
-    assert len(re.findall(r"^\S", said, flags=re.MULTILINE)) == 10
+    assert len(re.findall(r"^\S", said, flags=re.MULTILINE)) == 14
 
 
 def test_doctor_finds_all_well(tidewatch):
