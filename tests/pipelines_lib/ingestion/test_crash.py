@@ -47,6 +47,7 @@ def _check_whole(lake: Lake, clean, *, version: int, first: bool) -> None:
 def _run_rounds(ingests, clean_nights, folder: Path, rounds: int, seed: int) -> tuple[int, int]:
     """Kill nights at random moments, finish them, compare; return kills, and those that hit."""
     draw, kills, hits = random.Random(seed), 0, 0
+    pace = 1.0  # kills come sooner where the machine has become faster than in the clean run
     for number in range(rounds):
         market_seed = draw.randrange(SEEDS) if rounds > SEEDS else 0
         market, clean = Market(market_seed), clean_nights(market_seed)
@@ -56,11 +57,12 @@ def _run_rounds(ingests, clean_nights, folder: Path, rounds: int, seed: int) -> 
             where = f"seed {seed}, round {number}, market {market_seed}, night {night}"
             for attempt in range(draw.randint(1, 2)):
                 version = version_of(lake)
-                delay = draw.uniform(0, clean[night].seconds)
+                delay = draw.uniform(0, pace * clean[night].seconds)
                 ingest_id = f"{number}-{night}-{attempt}"
                 (ended,) = ingests.run(lake.uri, market_seed, night, ingest_id, kill_after=delay)
                 assert not ended.error, f"{where}: {ended.text}"
                 kills, hits = kills + 1, hits + ended.killed
+                pace = min(1.0, 1.1 * pace) if ended.killed else 0.8 * pace
                 try:
                     _check_whole(lake, clean[night], version=version, first=attempt == 0)
                 except AssertionError as error:
@@ -147,7 +149,6 @@ def _die_after(commits: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         (1, SERIES_PER_BATCH),
         pytest.param(0, SERIES_PER_BATCH, marks=pytest.mark.slow),
         pytest.param(2, SERIES_PER_BATCH, marks=pytest.mark.slow),
-        pytest.param(3, SERIES_PER_BATCH, marks=pytest.mark.slow),
     ],
 )
 def test_ingest_dataset_after_dying_between_any_two_commits_ends_in_the_same_tables(
@@ -159,8 +160,7 @@ def test_ingest_dataset_after_dying_between_any_two_commits_ends_in_the_same_tab
         commits = _die_after(-1, patch)
         ingest_night(copy_lake(clean.base, tmp_path / "whole"), market, night, "whole")
     expected = {"observations", "labels", "ingests", "series", "listings"}
-    if night < 3:
-        expected |= {"restatements", "forecasts", "scores"} if night else {"datasets"}
+    expected |= {"restatements", "forecasts", "scores"} if night else {"datasets"}
     assert set(commits) - {"quarantine"} == expected
     for number in range(len(commits)):
         lake = copy_lake(clean.base, tmp_path / f"dead-{number}")
