@@ -40,7 +40,8 @@ class FakeSource:
     def fetch_rows(self, starts: Mapping[str, date | None], *, end: date | None) -> Fetched:
         self.asked.append(dict(starts))
         failures = {name: self.reasons[name] for name in starts if name in self.reasons}
-        first = self.rows["series_id"].map({n: start or date.min for n, start in starts.items()})
+        begin = {n: start or date.min for n, start in starts.items()}
+        first = self.rows["series_id"].map(begin).astype(object)
         days = self.rows["time"].dt.date
         inside = (
             first.notna()

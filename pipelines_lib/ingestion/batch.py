@@ -68,8 +68,8 @@ def store_batch(
         got = set(again.rows["series_id"])
         for name in partly:
             if name not in got:
-                why = again.failures.get(name, f"{name} gave no rows")
-                failures[name] = f"{name}: its history has changed, and was not had whole: {why}"
+                why = again.failures.get(name, "no rows").removeprefix(f"{name}: ")
+                failures[name] = f"its history has changed, and was not had whole: {why}"
         whole = _read_stored(ingest, dict.fromkeys(partly))
         stored = pd.concat([stored[~stored["series_id"].isin(partly)], whole], ignore_index=True)
         fetched = Fetched(
@@ -121,8 +121,11 @@ def store_batch(
 def _with_silent(
     fetched: Fetched, starts: Mapping[str, date | None], end: date | None
 ) -> dict[str, str]:
-    """Return the failures, those included that gave neither rows nor a reason."""
-    failures = dict(fetched.failures)
+    """Return the failures, those included that gave neither rows nor a reason.
+
+    A reason stands beside its series' name wherever it is told: it need not begin with it.
+    """
+    failures = {name: why.removeprefix(f"{name}: ") for name, why in fetched.failures.items()}
     answered = set(fetched.rows["series_id"].unique())
     for name, start in starts.items():
         if name not in answered and name not in failures:
