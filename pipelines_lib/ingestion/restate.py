@@ -139,11 +139,15 @@ def note_restatements(
     """
     if not restated:
         return 0
-    rows = pd.DataFrame([vars(found) for found in restated])
+    rows = _timed(pd.DataFrame([vars(found) for found in restated]))
+    # One that is written already belongs to an ingest that was killed before its new history.
+    written = lake.read_rows(dataset, RESTATEMENTS).drop_duplicates("series_id", keep="last")
+    known = pd.MultiIndex.from_frame(written[list(rows.columns)])
+    again = pd.MultiIndex.from_frame(rows).isin(known)
     lake.merge_rows(
         dataset,
         RESTATEMENTS,
-        _timed(rows).assign(ingest_id=ingest_id, at=at, old_version=old_version),
+        rows[~again].assign(ingest_id=ingest_id, at=at, old_version=old_version),
     )
     since = {found.series_id: found.first_time for found in restated}
     return lake.mark_stale(dataset, FORECASTS, since, ingest_id=ingest_id, by="origin") + (

@@ -126,7 +126,7 @@ def test_a_series_that_fails_does_not_count_as_live(lake, bars_dataset, make_bar
     with pytest.raises(SourceError) as caught:
         night(lake, dataset, source, bars["time"].max())
     assert caught.value.transient
-    assert caught.value.report.failures == {"B": "B: timeout"}
+    assert caught.value.report.failures == {"B": "timeout"}
     assert states(lake, dataset) == {"A": "live", "B": "failing"}
 
 
