@@ -35,16 +35,20 @@ def source_limiter(dataset: DatasetConfig, settings: "Settings") -> Callable[[],
         limit=max(1, round(settings.requests_per_second)),
         slot_decay_per_second=settings.requests_per_second,
     )
-    with get_client(sync_client=True) as client:
-        try:
-            client.read_global_concurrency_limit_by_name(name)
-        except ObjectNotFound:
-            with suppress(ObjectAlreadyExists):  # another worker was first
-                client.create_global_concurrency_limit(wanted)
+    logger = get_run_logger()
+    try:
+        with get_client(sync_client=True) as client:
+            try:
+                client.read_global_concurrency_limit_by_name(name)
+            except ObjectNotFound:
+                with suppress(ObjectAlreadyExists):  # another worker was first
+                    client.create_global_concurrency_limit(wanted)
+    except Exception as error:  # of many kinds: a server that is away stops no night
+        logger.warning("Prefect's rate limit %s cannot be set up: %s", name, error)
+        return None
     from pipelines_lib.sources.pace import local_limiter
 
     here = copy_context()  # requests are sent from threads that know nothing of this flow run
-    logger = get_run_logger()
     own_pace = local_limiter(name, settings.requests_per_second)
 
     def wait() -> None:

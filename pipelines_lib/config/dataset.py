@@ -130,12 +130,12 @@ class DatasetConfig(Config):
         description="Stored steps that are asked for again, to notice a changed history. Files "
         "are compared whole.",
     )
-    dead_after_steps: int = Field(
-        60,
+    dead_after_steps: int | None = Field(
+        None,
         ge=0,
         le=100_000,
         description="Steps without a new row, without trading or on one value after which a "
-        "series counts as dead; 0: never.",
+        "series counts as dead; 0: never; empty: 60, and never where steps are shorter than a day.",
     )
 
     max_failed_share: float = Field(
@@ -158,6 +158,14 @@ class DatasetConfig(Config):
         if self.start and self.end and self.start > self.end:
             raise ValueError(f"start {self.start} lies after end {self.end}: swap them")
         return self
+
+    @property
+    def dead_after(self) -> int:
+        """Return the steps at rest after which a series counts as dead; 0: never."""
+        if self.dead_after_steps is not None:
+            return self.dead_after_steps
+        daily = self.calendar != "fixed" or self.step_minutes >= 1440
+        return 60 if daily else 0
 
     @property
     def columns(self) -> tuple[str, ...]:

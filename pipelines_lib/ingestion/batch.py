@@ -15,6 +15,7 @@ from pipelines_lib.ingestion.restate import (
     RESTATED_REASON,
     Comparison,
     compare_rows,
+    find_short,
     note_restatements,
 )
 from pipelines_lib.lake import MergeCounts
@@ -52,34 +53,22 @@ def store_batch(
     between loses nothing: the next ingest asks for the same rows and finds the same difference.
     """
     lake, dataset = ingest.lake, ingest.dataset
-    table = observations_table(dataset.columns)
-    version = lake.table_version(dataset.name, table)
+    version = lake.table_version(dataset.name, observations_table(dataset.columns))
     failures = _with_silent(fetched, starts, dataset.end)
-    rows, stored = fetched.rows, _read_stored(ingest, starts)
-    checked, compared = _judge(ingest, rows, stored, stored, released)
-    partly = [
-        found.series_id
-        for found in compared.restatements()
-        if starts[found.series_id] != dataset.start
-    ]
-    if partly:
-        again = ingest.source.fetch_rows(dict.fromkeys(partly, dataset.start), end=dataset.end)
-        rows = pd.concat([rows[~rows["series_id"].isin(partly)], again.rows], ignore_index=True)
-        got = set(again.rows["series_id"])
-        for name in partly:
-            if name not in got:
-                why = again.failures.get(name, "no rows").removeprefix(f"{name}: ")
-                failures[name] = f"its history has changed, and was not had whole: {why}"
-        whole = _read_stored(ingest, dict.fromkeys(partly))
-        stored = pd.concat([stored[~stored["series_id"].isin(partly)], whole], ignore_index=True)
-        fetched = Fetched(
-            rows, fetched.labels, failures, fetched.transient | again.transient & set(failures)
-        )
+    stored = _read_stored(ingest, starts)
+    checked, compared = _judge(ingest, fetched.rows, stored, stored, released)
+    transient = set(fetched.transient)
+    rows = fetched.rows
     if compared.pairs["changed"].any():
-        # Stored rows of a restated history are no neighbours: they may stand on another basis.
-        changed = compared.pairs.loc[compared.pairs["changed"], "series_id"].unique()
-        neighbours = stored[~stored["series_id"].isin(changed)]
-        checked, compared = _judge(ingest, rows, stored, neighbours, released)
+        rows, stored, missed = _ask_again(ingest, starts, rows, stored, compared)
+        failures |= missed
+        checked, compared = _judge_restated(ingest, rows, stored, compared, released)
+        short = find_short(compared, compared.rows_on_another_basis(), start=dataset.start)
+        if short:
+            failures |= short
+            rows = rows[~rows["series_id"].isin(short)]
+            checked, compared = _judge_restated(ingest, rows, stored, compared, released)
+        transient |= {*missed, *short}
     restated = compared.restatements()
     displaced = compared.rows_on_another_basis()
     held = pd.concat([checked.quarantined, _hold(displaced)], ignore_index=True)
@@ -94,8 +83,8 @@ def store_batch(
     )
     if fetched.labels is not None:
         lake.merge_rows(dataset.name, LABELS, fetched.labels.assign(ingest_id=ingest.ingest_id))
-    counts = _commit(ingest, checked, compared, displaced)
-    if counts.written or counts.deleted or refused.written:
+    counts = _commit(ingest, checked, displaced)
+    if counts.written or refused.written:
         log_batch(
             lake,
             dataset,
@@ -112,10 +101,59 @@ def store_batch(
         checked.counts,
         checked.examples,
         failures,
-        fetched.transient,
+        frozenset(transient),
         restated,
         stale,
     )
+
+
+def _ask_again(
+    ingest: Ingest,
+    starts: Mapping[str, date | None],
+    rows: pd.DataFrame,
+    stored: pd.DataFrame,
+    compared: Comparison,
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
+    """Ask for the whole of the histories that have changed, where only a part was asked for.
+
+    Returns:
+        The rows and the stored rows with the whole histories in place of the parts, and the
+        series that could not be had whole, with the reason: none of their rows is left.
+    """
+    dataset = ingest.dataset
+    partly = [
+        found.series_id
+        for found in compared.restatements()
+        if starts[found.series_id] != dataset.start
+    ]
+    if not partly:
+        return rows, stored, {}
+    again = ingest.source.fetch_rows(dict.fromkeys(partly, dataset.start), end=dataset.end)
+    got = set(again.rows["series_id"])
+    missed = {
+        name: "its history has changed, and was not had whole: "
+        + again.failures.get(name, "no rows").removeprefix(f"{name}: ")
+        for name in partly
+        if name not in got
+    }
+    whole = _read_stored(ingest, dict.fromkeys(partly))
+    return (
+        pd.concat([rows[~rows["series_id"].isin(partly)], again.rows], ignore_index=True),
+        pd.concat([stored[~stored["series_id"].isin(partly)], whole], ignore_index=True),
+        missed,
+    )
+
+
+def _judge_restated(
+    ingest: Ingest,
+    rows: pd.DataFrame,
+    stored: pd.DataFrame,
+    compared: Comparison,
+    released: Released,
+) -> tuple[CheckedRows, Comparison]:
+    """Judge again: stored rows of a changed history may stand on another basis, no neighbours."""
+    changed = compared.pairs.loc[compared.pairs["changed"], "series_id"].unique()
+    return _judge(ingest, rows, stored, stored[~stored["series_id"].isin(changed)], released)
 
 
 def _with_silent(
@@ -182,20 +220,11 @@ def _hold(displaced: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _commit(
-    ingest: Ingest, checked: CheckedRows, compared: Comparison, displaced: pd.DataFrame
-) -> MergeCounts:
+def _commit(ingest: Ingest, checked: CheckedRows, displaced: pd.DataFrame) -> MergeCounts:
     """Merge the good rows; take displaced ones out in the same transaction."""
-    lake, dataset = ingest.lake, ingest.dataset
-    table = observations_table(dataset.columns)
-    good = checked.good.assign(ingest_id=ingest.ingest_id)
-    if len(displaced) == 0:
-        return lake.merge_rows(dataset.name, table, good)
-    names = list(displaced["series_id"].unique())
-    gone = pd.MultiIndex.from_frame(displaced[list(OBSERVATIONS_KEY)])
-    given = pd.MultiIndex.from_frame(good[list(OBSERVATIONS_KEY)])
-    kept = lake.read_rows(dataset.name, table, series_ids=names)
-    key = pd.MultiIndex.from_frame(kept[list(OBSERVATIONS_KEY)])
-    kept = kept[~key.isin(gone) & ~key.isin(given)]
-    rows = pd.concat([good, kept], ignore_index=True)
-    return lake.replace_rows(dataset.name, table, rows, scope={"series_id": names})
+    return ingest.lake.merge_rows(
+        ingest.dataset.name,
+        observations_table(ingest.dataset.columns),
+        checked.good.assign(ingest_id=ingest.ingest_id),
+        gone=displaced if len(displaced) else None,
+    )

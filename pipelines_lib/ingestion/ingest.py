@@ -17,7 +17,13 @@ from pipelines_lib.ingestion.log import log_lost_ingests
 from pipelines_lib.ingestion.plan import Plan, make_plan
 from pipelines_lib.ingestion.quarantine import read_releases
 from pipelines_lib.ingestion.report import IncompleteIngest, IngestReport
-from pipelines_lib.ingestion.states import SeriesState, read_states, update_states
+from pipelines_lib.ingestion.states import (
+    DEAD,
+    SeriesState,
+    note_asked,
+    read_states,
+    update_states,
+)
 from pipelines_lib.lake import Lake, MergeCounts, declare_dataset
 from pipelines_lib.series.calendar import make_calendar
 from pipelines_lib.series.rules import RULES
@@ -67,6 +73,8 @@ def ingest_dataset(
     warnings: list[str] = []
     if known is None:
         known, warnings = read_market(lake, dataset, source, states=states, at=at)
+    elif dataset.source.kind == "files" and not dataset.series_ids:  # one that has vanished, too
+        known = sorted({*known, *(name for name, s in states.items() if s.state != DEAD)})
     table = observations_table(dataset.columns)
     plan = make_plan(
         known,
@@ -81,6 +89,7 @@ def ingest_dataset(
     batches = []
     for batch, fetched in _fetch_ahead(source, plan, dataset.end):
         batches.append(store_batch(ingest, batch, fetched, released=released))
+        note_asked(lake, dataset.name, batch, batches[-1].failures, states, ingest_id=ingest_id)
         on_batch(sum(len(b.starts) for b in batches), len(plan.starts))
     report = _join(ingest, known, plan, batches, states)
     report = replace(report, warnings=(*warnings, *report.warnings))
@@ -158,7 +167,8 @@ def _join(
         reference=reference,
         ingest_id=ingest.ingest_id,
     )
-    told = {name: why for name, why in failures.items() if name not in changes.dead}
+    transient = frozenset(name for batch in batches for name in batch.transient)
+    told = {n: why for n, why in failures.items() if n not in changes.dead or n in transient}
     rules: dict[str, int] = {}
     examples: dict[str, str] = {}
     for batch in batches:
@@ -175,7 +185,7 @@ def _join(
         rules=rules,
         examples=examples,
         failures=told,
-        transient=frozenset(n for batch in batches for n in batch.transient if n in told),
+        transient=transient & set(told),
         restated=tuple(found for batch in batches for found in batch.restated),
         stale=sum(batch.stale for batch in batches),
         died=changes.died,
@@ -219,8 +229,9 @@ def _warn_behind(
         return ()
     name, last = behind.index[0], pd.Timestamp(behind.iloc[0])
     return (
-        f"{len(behind)} of {len(plan.starts)} series came without {final:%Y-%m-%d}, the newest "
-        f"session that is over; {name} ends on {last:%Y-%m-%d}. They are asked for again next time",
+        f"{len(behind)} of {len(plan.starts)} series have no good row of {final:%Y-%m-%d}, the "
+        f"newest step that is over; {name} ends on {last:%Y-%m-%d}. They are asked for again next "
+        "time",
     )
 
 

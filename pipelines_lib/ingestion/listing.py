@@ -55,7 +55,8 @@ def read_market(
         if len(listed) < BELIEVABLE * len(before):
             warnings = [
                 f"the listing of {market} has only {len(listed):,} series, that of "
-                f"{newest:%Y-%m-%d %H:%M} UTC had {len(before):,}: the older one was used"
+                f"{newest:%Y-%m-%d %H:%M} UTC had {len(before):,}: the older one was used; if the "
+                "market has really shrunk, give the dataset a new name"
             ]
             listed = before
         if not warnings:
@@ -64,5 +65,6 @@ def read_market(
                 "datetime64[us, UTC]"
             )
             lake.merge_rows(dataset.name, LISTINGS, rows)
-    dropped = [name for name, known in states.items() if known.state != DEAD]
+    once_listed = set(kept["series_id"])
+    dropped = [n for n, known in states.items() if known.state != DEAD and n in once_listed]
     return sorted({*listed, *dataset.series_ids, *dropped}), warnings

@@ -6,7 +6,7 @@ corrected until the next morning, and stays as the source gives it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 import numpy as np
 import pandas as pd
@@ -26,7 +26,9 @@ RESTATED_REASON = (
 SAME = 1e-6
 """Values that differ by less than this fraction are one value, told in fewer digits."""
 FRONT = 3
-"""Compared rows from the first on that must have changed alike to speak of another basis."""
+"""Compared rows next to a row that must all have changed for it to stand on another basis."""
+MOST_DISPLACED = 0.2
+"""Share of the stored steps that a restated history may leave out."""
 
 
 @dataclass(frozen=True)
@@ -49,23 +51,56 @@ class Comparison:
     def rows_on_another_basis(self) -> pd.DataFrame:
         """Return the stored rows that the source no longer gives and whose history was restated.
 
-        A row counts when the compared rows that follow it have all changed: it would stand at the
-        old scale beside new rows at another.
+        A row counts when the compared rows that follow it have all changed, or, where none
+        follows, those before it: it would stand at the old scale beside new rows at another.
         """
         if len(self.left_over) == 0 or not self.pairs["changed"].any():
             return self.left_over[:0]
-        ahead = self.pairs.iloc[::-1].groupby("series_id")["changed"]
-        run = ahead.rolling(FRONT, min_periods=1).min().reset_index(level=0, drop=True)
-        following = self.pairs.assign(rebased=run.reindex(self.pairs.index) == 1)
-        joined = pd.merge_asof(
-            self.left_over.sort_values("time"),
-            following.sort_values("time")[["series_id", "time", "rebased"]],
-            on="time",
-            by="series_id",
-            direction="forward",
+        following = _near(self.left_over, self.pairs.iloc[::-1], direction="forward")
+        preceding = _near(self.left_over, self.pairs, direction="backward")
+        rebased = np.where(np.isnan(following), preceding, following) == 1
+        return self.left_over[rebased].reset_index(drop=True)
+
+
+def _near(rows: pd.DataFrame, pairs: pd.DataFrame, *, direction: str) -> np.ndarray:
+    """Return 1 where the FRONT pairs nearest to a row have all changed, NaN where there is none.
+
+    `pairs` come with those nearest to a row last: in reverse order of time to look forward.
+    """
+    runs = pairs.groupby("series_id")["changed"].rolling(FRONT, min_periods=1).min()
+    changed = pairs.assign(run=runs.reset_index(level=0, drop=True).reindex(pairs.index))
+    joined = pd.merge_asof(
+        rows[list(OBSERVATIONS_KEY)].assign(place=np.arange(len(rows))).sort_values("time"),
+        changed.sort_values("time")[["series_id", "time", "run"]],
+        on="time",
+        by="series_id",
+        direction=direction,  # type: ignore[arg-type]
+    )
+    return joined.sort_values("place")["run"].to_numpy(dtype="float64")
+
+
+def find_short(
+    compared: "Comparison", displaced: pd.DataFrame, *, start: date | None
+) -> dict[str, str]:
+    """Return the series of which a restated history leaves out too much to be believed, and why.
+
+    A window of the source that slides on leaves out a few rows at the front; an answer that breaks
+    off leaves out most of them. What lies before `start` is not asked for.
+    """
+    asked = displaced
+    if start is not None:
+        asked = displaced[displaced["time"] >= pd.Timestamp(start, tz="UTC")]
+    missing = asked.groupby("series_id").size()
+    given = compared.pairs.groupby("series_id").size().reindex(missing.index)
+    stored = missing + given.fillna(0)
+    short = missing[missing > MOST_DISPLACED * stored]
+    return {
+        str(name): (
+            f"its history has changed, and the new one lacks {short[name]:,.0f} of "
+            f"{stored[name]:,.0f} stored steps: it was not taken, and is asked for again"
         )
-        rebased = joined.pop("rebased").fillna(False).astype(bool)
-        return joined[rebased.to_numpy()].sort_values(list(OBSERVATIONS_KEY), ignore_index=True)
+        for name in short.index
+    }
 
 
 def compare_rows(

@@ -1,7 +1,7 @@
 """What is known of each series: live, failing, or dead, so that a dead one is told of once."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -34,7 +34,7 @@ class Changes:
     revived: tuple[str, ...]
     dead: frozenset[str]
     stopped: bool
-    """Whether nothing has come in for any of several series, for so long that it must be told."""
+    """Whether nothing has come in for so long, for any series, that the source is to blame."""
 
 
 def read_states(lake: Lake, dataset: str) -> dict[str, SeriesState]:
@@ -45,6 +45,29 @@ def read_states(lake: Lake, dataset: str) -> dict[str, SeriesState]:
         name: SeriesState(state, since, reason, asked)
         for name, state, since, reason, asked in rows[fields].itertuples(index=False)
     }
+
+
+def note_asked(
+    lake: Lake,
+    dataset: str,
+    starts: Mapping[str, date | None],
+    failures: Mapping[str, str],
+    before: Mapping[str, SeriesState],
+    *,
+    ingest_id: str,
+) -> None:
+    """Note from when the histories of a batch that came were asked for, where it is news.
+
+    An ingest that ends early need not ask for them again.
+    """
+    news = {}
+    for name, start in starts.items():
+        if name not in failures:
+            old = before.get(name, SeriesState())
+            asked = _earlier(old.asked_from if name in before else None, start, failed=False)
+            if name not in before or asked != old.asked_from:
+                news[name] = replace(old, asked_from=asked)
+    _merge(lake, dataset, news, ingest_id)
 
 
 def update_states(
@@ -61,10 +84,10 @@ def update_states(
 ) -> Changes:
     """Bring the states of all series up to date.
 
-    A series is dead when for `dead_after_steps` steps before `reference` it had no row, was not
+    A series is dead when for `dead_after` steps before `reference` it had no row, was not
     traded, or stood on one value; or when it never had a row and has failed for as long. Where
-    nothing comes in for any of several series, it is the source that has stopped, and none of them
-    is taken for dead.
+    nothing has come in for so long for any series that was not dead before, it is the source that
+    has stopped, and none of them is taken for dead.
 
     Args:
         lake: Where the tables lie.
@@ -80,16 +103,21 @@ def update_states(
     """
     names = [*starts, *complete]
     still, silent = _find_still(lake, dataset, calendar, names, reference)
-    stopped = len(names) > 1 and all(name in silent or name in failures for name in names)
-    if not stopped:
-        still |= silent
+    was_dead = {name for name in names if before.get(name, SeriesState()).state == DEAD}
+    awaited = [name for name in names if name not in was_dead]
+    stopped = any(name in silent for name in awaited) and all(
+        name in silent or name in failures for name in awaited
+    )
+    still |= {name: why for name, why in silent.items() if name in was_dead or not stopped}
     now = pd.Timestamp(calendar.times(np.array([max(reference, 0)]))[0], tz="UTC")
     states = {}
     for name in names:
         old = before.get(name, SeriesState())
         asked = old.asked_from
         if name in starts:
-            asked = _earlier(asked if name in before else None, starts[name], name in failures)
+            asked = _earlier(
+                asked if name in before else None, starts[name], failed=name in failures
+            )
         if name in still:
             since, reason = still[name]
             states[name] = SeriesState(DEAD, since, reason, asked)
@@ -98,11 +126,10 @@ def update_states(
         else:
             since = now if pd.isna(old.since) else old.since
             steps = reference - int(calendar.positions(naive_times(pd.Series([since])))[0])
-            long_enough = 0 < dataset.dead_after_steps <= steps and not stopped
+            long_enough = 0 < dataset.dead_after <= steps and not stopped
             dead = old.state == DEAD or long_enough
             states[name] = SeriesState(DEAD if dead else FAILING, since, failures[name], asked)
     _merge(lake, dataset.name, states, ingest_id)
-    was_dead = {name for name in names if before.get(name, SeriesState()).state == DEAD}
     everything = {**before, **states}
     return Changes(
         died={n: s.reason for n, s in states.items() if s.state == DEAD and n not in was_dead},
@@ -119,7 +146,7 @@ def _find_still(
 
     Both come with the last step at which a series moved, and with how it shows.
     """
-    steps, table = dataset.dead_after_steps, observations_table(dataset.columns)
+    steps, table = dataset.dead_after, observations_table(dataset.columns)
     last_times = lake.last_times(dataset.name, table, equal={})
     last_times = last_times[last_times.index.isin(names)]
     if steps == 0 or len(last_times) == 0 or reference < steps:
@@ -128,7 +155,7 @@ def _find_still(
     columns = [*OBSERVATIONS_KEY, dataset.target] + (["volume"] if dataset.kind == "bars" else [])
     rows = lake.read_rows(dataset.name, table, columns=columns, start=begin)
     since_then = rows[rows["time"] > begin].groupby("series_id")
-    full = since_then.size() >= steps
+    full = since_then.size() >= steps / 2  # a missing session now and then does not wake it
     n_values = rows.groupby("series_id")[dataset.target].nunique()
     one_value = full & (n_values.reindex(full.index) == 1)
     untraded = one_value & False
@@ -170,7 +197,7 @@ def _last_moves(
     return {str(name): pd.Timestamp(time) for name, time in times.items()}
 
 
-def _earlier(asked: str | None, start: date | None, failed: bool) -> str:
+def _earlier(asked: str | None, start: date | None, *, failed: bool) -> str:
     """Return from when a history was asked for by now: an ask that failed does not count."""
     new = "" if start is None else start.isoformat()
     if asked is None:

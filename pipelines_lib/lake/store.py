@@ -38,7 +38,14 @@ class Lake:
 
     # --- writing -------------------------------------------------------------------------------
 
-    def merge_rows(self, dataset: str, table: Table, rows: pd.DataFrame | pa.Table) -> MergeCounts:
+    def merge_rows(
+        self,
+        dataset: str,
+        table: Table,
+        rows: pd.DataFrame | pa.Table,
+        *,
+        gone: pd.DataFrame | None = None,
+    ) -> MergeCounts:
         """Insert rows whose key is new, update rows whose facts differ, leave the rest alone.
 
         Args:
@@ -46,12 +53,13 @@ class Lake:
             table: The declared table; `rows` has its columns, others are dropped. A column that a
                 later schema version added may be missing: it is null then.
             rows: At most one row a key. Rows in key order are written fastest.
+            gone: Keys of stored rows that are deleted in the same transaction; none of `rows`.
 
         Raises:
             LakeError: A column is missing or of the wrong type, a key is null or stands twice,
                 the table was written by a newer version, or the place cannot be written.
         """
-        return self._merge(dataset, table, rows, delete_scope=None)
+        return self._merge(dataset, table, rows, gone=gone)
 
     def replace_rows(
         self,
@@ -109,17 +117,23 @@ class Lake:
         dataset: str,
         table: Table,
         rows: pd.DataFrame | pa.Table,
-        delete_scope: str | None,
+        *,
+        delete_scope: str | None = None,
+        gone: pd.DataFrame | None = None,
     ) -> MergeCounts:
         source = to_arrow(rows, table)
+        keys = None
+        if gone is not None and len(gone):
+            keys = to_arrow(gone[list(table.key)].reindex(columns=table.schema.names), table)
 
         def write(stored: StoredTable | None) -> MergeCounts:
-            if source.num_rows == 0 and (stored is None or delete_scope is None):
+            nothing_goes = stored is None or (delete_scope is None and keys is None)
+            if source.num_rows == 0 and nothing_goes:
                 return MergeCounts()
             if stored is None:
                 return self._create(dataset, table, source)
             upgrade(stored, table)
-            return merge_into(stored.delta, table, source, delete_scope)
+            return merge_into(stored.delta, table, source, delete_scope=delete_scope, gone=keys)
 
         return self._commit(dataset, table, write, f"{source.num_rows} rows")
 

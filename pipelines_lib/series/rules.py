@@ -147,8 +147,10 @@ def _price_limit(rows: pd.DataFrame, judging: Judging) -> np.ndarray:
     close = rows["close"].to_numpy()
     with np.errstate(divide="ignore", invalid="ignore"):
         moved = np.abs(close / _before(close) - 1)
+    position = judging.calendar.positions(naive_times(rows["time"]))
+    next_step = _follows(rows) & (position - _before(position) == 1)
     # From a close of 0, which only a person lets in, no move can be told.
-    return np.isfinite(moved) & (moved > limit) & _follows(rows)
+    return np.isfinite(moved) & (moved > limit) & next_step
 
 
 def _zero_volume_run(rows: pd.DataFrame, _: Judging) -> np.ndarray:

@@ -100,7 +100,7 @@ def _explain_status(status: int, tries: str) -> str:
     if status == 429:
         return (
             f"{status}, too many requests{tries}: run again later, or lower "
-            "TIDEWATCH_REQUESTS_PER_SECOND"
+            "TIDEWATCH_REQUESTS_PER_SECOND, or the limit tidewatch-fdr on Prefect's page"
         )
     if status in REFUSED:
         return f"{status}: it refuses this address or asks for a login; try later"

@@ -63,7 +63,7 @@ def test_dataset_config_refuses_a_series_id(name):
         ({"price_limit": -0.1}, "price_limit"),
         ({"step_minutes": 0}, "step_minutes"),
         ({"step_minutes": 10_081}, "step_minutes"),
-        ({"calendar": "XTKS"}, "calendar"),
+        ({"calendar": "XMOS"}, "calendar"),
         ({"unit": "x" * 21}, "unit"),
     ],
 )

@@ -81,7 +81,8 @@ def is_plain(annotation: Any, *, depth: int = 0) -> bool:
     if origin is Annotated:
         return is_plain(get_args(annotation)[0], depth=depth)
     if origin in (Union, types.UnionType):
-        return set(get_args(annotation)) == {date, type(None)}
+        given = set(get_args(annotation)) - {type(None)}
+        return len(given) == 1 and given <= {date, int}
     if origin is list:
         return depth == 0 and is_plain(get_args(annotation)[0], depth=1)
     if origin is Literal:

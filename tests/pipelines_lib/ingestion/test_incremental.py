@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipelines_lib.errors import LakeError
+from pipelines_lib.ingestion import ingest as ingest_module
 from pipelines_lib.ingestion import ingest_dataset
 from pipelines_lib.ingestion.states import read_states
 from pipelines_lib.tables import (
@@ -189,6 +191,94 @@ def test_rows_that_a_restated_source_no_longer_gives_go_to_quarantine(lake, data
     assert (again.observations.written, again.observations.deleted, again.quarantined) == (0, 0, 0)
 
 
+def test_a_restated_history_that_comes_back_short_is_not_taken(lake, bars_dataset, bars):
+    dataset = bars_dataset(overlap_steps=5, max_failed_share=0.5)
+    night(lake, dataset, until(bars, 30), evening(bars, 30))
+    after = split(bars, "B", 5)
+    short = after[(after["series_id"] == "A") | (after["time"] >= after["time"].iloc[20])]
+
+    report, _ = night(lake, dataset, until(short, 31), evening(bars, 31))
+
+    assert report.failures == {
+        "B": "its history has changed, and the new one lacks 20 of 31 stored steps: it was not "
+        "taken, and is asked for again"
+    }
+    assert report.transient == {"B"}
+    assert observed(lake, dataset, "B")["close"].tolist() == bars["close"].iloc[40:71].tolist()
+    assert len(lake.read_rows(dataset.name, QUARANTINE)) == 0
+    report, _ = night(lake, dataset, until(after, 31), evening(bars, 31))
+    assert (report.complete, [found.rows for found in report.restated]) == (True, [31])
+
+
+def test_a_restated_history_without_the_newest_stored_day_leaves_none_behind(lake, dataset, bars):
+    night(lake, dataset, until(bars, 20), evening(bars, 20))
+    after = until(split(bars, "B", 5), 21)
+    forgotten = bars["time"].iloc[20]
+    after = after[(after["series_id"] == "A") | (after["time"] != forgotten)]
+
+    night(lake, dataset, after, evening(bars, 21))
+
+    closes = observed(lake, dataset, "B")["close"]
+    assert len(closes) == 21
+    assert closes.max() < 1.3 * closes.min()
+    held = lake.read_rows(dataset.name, QUARANTINE)
+    assert held[["rule", "time"]].to_numpy().tolist() == [["restated", forgotten]]
+
+
+def test_rows_that_another_writer_adds_meanwhile_stay_where_a_history_is_restated(
+    lake, dataset, bars, monkeypatch
+):
+    night(lake, dataset, until(bars, 20), evening(bars, 20))
+    after = split(bars, "B", 5)
+    window = until(after[after["time"] >= after["time"].iloc[3]], 21)
+    table, merge = observations_table(dataset.columns), type(lake).merge_rows
+    newer = until(after, 22).query("series_id == 'B'").tail(1).assign(ingest_id="other")
+
+    def come_second(self, name, table, rows, **more):
+        if table.name == "observations":
+            monkeypatch.setattr(type(lake), "merge_rows", merge)
+            merge(lake, name, table, newer)
+        return merge(self, name, table, rows, **more)
+
+    monkeypatch.setattr(type(lake), "merge_rows", come_second)
+    report, _ = night(lake, dataset, window, evening(bars, 21))
+    assert report.observations.deleted == 3
+    kept = lake.read_rows(dataset.name, table, series_ids=["B"])
+    assert kept["ingest_id"].iloc[-1] == "other"
+    assert len(kept) == 20
+
+
+def test_the_row_after_a_quarantined_jump_is_not_held_when_the_overlap_begins_there(
+    lake, dataset, bars
+):
+    jump = bars.copy()
+    jump.loc[jump.index[20:40], PRICES] *= 2  # an unadjusted capital change of A at step 20
+    for number in range(20, 30):
+        night(lake, dataset, until(jump, number), evening(bars, number), ingest_id=str(number))
+    held = lake.read_rows(dataset.name, QUARANTINE)
+    assert held[["series_id", "time"]].to_numpy().tolist() == [["A", bars["time"].iloc[20]]]
+    assert len(observed(lake, dataset, "A")) == 29
+
+
+def test_an_ingest_that_ends_early_is_not_asked_for_what_it_stored(
+    lake, dataset, bars, monkeypatch
+):
+    monkeypatch.setitem(ingest_module.SERIES_PER_BATCH, False, 1)
+    source = FakeSource(until(bars, 20), whole=False)
+    fetch = source.fetch_rows
+
+    def fail_at_b(starts, *, end):
+        if "B" in starts:
+            raise LakeError("the disk is full", transient=True)
+        return fetch(starts, end=end)
+
+    source.fetch_rows = fail_at_b
+    with pytest.raises(LakeError):
+        ingest_dataset(lake, dataset, source, ingest_id="first", at=evening(bars, 20))
+    _, again = night(lake, dataset, until(bars, 20), evening(bars, 20))
+    assert [list(asked) for asked in again.asked] == [["B"]]
+
+
 def test_what_was_made_on_a_restated_history_is_marked_stale(lake, dataset, bars):
     night(lake, dataset, until(bars, 20), evening(bars, 20))
     origin = bars["time"].iloc[20]
@@ -236,10 +326,10 @@ def test_an_ingest_killed_before_its_new_history_finds_it_again(
         night(place, dataset, until(bars, 20), evening(bars, 20))
     merge = type(lake).merge_rows
 
-    def die_at_observations(self, name, table, rows):
+    def die_at_observations(self, name, table, rows, **more):
         if table.name == "observations":
             raise KeyboardInterrupt
-        return merge(self, name, table, rows)
+        return merge(self, name, table, rows, **more)
 
     with monkeypatch.context() as patch:
         patch.setattr(type(lake), "merge_rows", die_at_observations)
@@ -263,10 +353,10 @@ def test_an_ingest_killed_before_its_states_brings_them_up_to_date_when_repeated
     night(lake, dataset, until(bars, 20), evening(bars, 20), reasons=reasons)
     merge = type(lake).merge_rows
 
-    def die_at_states(self, name, table, rows):
+    def die_at_states(self, name, table, rows, **more):
         if table is SERIES_STATES:
             raise KeyboardInterrupt
-        return merge(self, name, table, rows)
+        return merge(self, name, table, rows, **more)
 
     with monkeypatch.context() as patch:
         patch.setattr(type(lake), "merge_rows", die_at_states)
@@ -285,7 +375,7 @@ def test_an_ingest_killed_at_its_new_rows_has_their_labels(lake, dataset, bars, 
     labels = bars.loc[[20], ["series_id", "time"]].assign(kind="spike")
     merge = type(lake).merge_rows
 
-    def die_after_observations(self, name, table, rows):
+    def die_after_observations(self, name, table, rows, **more):
         merge(self, name, table, rows)
         if table.name == "observations":
             raise KeyboardInterrupt
@@ -303,10 +393,10 @@ def test_a_restatement_found_again_after_a_kill_is_written_once(lake, dataset, b
     after, table = split(bars, "B", 5), observations_table(dataset.columns)
     merge = type(lake).merge_rows
 
-    def die_at_observations(self, name, table, rows):
+    def die_at_observations(self, name, table, rows, **more):
         if table.name == "observations":
             raise KeyboardInterrupt
-        return merge(self, name, table, rows)
+        return merge(self, name, table, rows, **more)
 
     with monkeypatch.context() as patch:
         patch.setattr(type(lake), "merge_rows", die_at_observations)
@@ -336,7 +426,7 @@ def test_a_series_that_lags_is_warned_of_and_asked_for_again(lake, dataset, bars
     report, _ = night(lake, dataset, late, evening(bars, 20))
     day = bars["time"].iloc[20]
     assert len(report.warnings) == 1
-    assert f"1 of 2 series came without {day:%Y-%m-%d}" in report.warnings[0]
+    assert f"1 of 2 series have no good row of {day:%Y-%m-%d}" in report.warnings[0]
     assert "B ends on" in report.warnings[0]
     _, source = night(lake, dataset, until(bars, 20), evening(bars, 20))
     assert list(source.asked[0]) == ["B"]

@@ -185,10 +185,10 @@ def test_ingest_dataset_logs_an_ingest_that_was_killed_before_its_log(
 ):
     merge = Lake.merge_rows
 
-    def die_at_the_log(self, name, table, rows):
+    def die_at_the_log(self, name, table, rows, **more):
         if table is INGESTS:
             raise KeyboardInterrupt
-        return merge(self, name, table, rows)
+        return merge(self, name, table, rows, **more)
 
     with monkeypatch.context() as patch:
         patch.setattr(Lake, "merge_rows", die_at_the_log)
@@ -211,10 +211,10 @@ def test_ingest_dataset_logs_a_batch_that_was_killed_before_its_log_though_anoth
     frame.loc[13, "value"] = np.nan
     merge = Lake.merge_rows
 
-    def die_at_the_second_log(self, name, table, rows):
+    def die_at_the_second_log(self, name, table, rows, **more):
         if table is INGESTS and "B" in set(rows["series_id"]):
             raise KeyboardInterrupt
-        return merge(self, name, table, rows)
+        return merge(self, name, table, rows, **more)
 
     with monkeypatch.context() as patch:
         patch.setattr(Lake, "merge_rows", die_at_the_second_log)
@@ -337,11 +337,11 @@ def test_ingest_dataset_after_dying_between_its_commits_ends_in_the_same_tables(
 
     merge, merged = type(lake).merge_rows, []
 
-    def die_at_observations(self, name, table, rows):
+    def die_at_observations(self, name, table, rows, **more):
         if table.name == "observations":
             raise KeyboardInterrupt
         merged.append(table.name)
-        return merge(self, name, table, rows)
+        return merge(self, name, table, rows, **more)
 
     monkeypatch.setattr(type(lake), "merge_rows", die_at_observations)
     with pytest.raises(KeyboardInterrupt):

@@ -136,6 +136,55 @@ def test_dead_after_steps_of_zero_declares_nothing_dead(lake, bars_dataset, make
     assert night(lake, dataset, FakeSource(bars), bars["time"].max()).died == {}
 
 
+def test_a_failure_of_a_live_series_does_not_wake_a_dead_one(lake, dataset, make_bars):
+    bars = make_bars(["A", "B"], 60)
+    times = bars["time"].drop_duplicates().tolist()
+    gone = bars[(bars["series_id"] == "A") | (bars["time"] <= times[9])]
+    night(lake, dataset, FakeSource(gone[gone["time"] <= times[40]], whole=False), times[40])
+    late = FakeSource(gone, reasons={"A": "A: timeout"}, transient=("A",), whole=False)
+    report = night(lake, dataset, late, times[41])
+    assert (report.revived, report.died, report.n_dead) == ((), {}, 1)
+    assert report.failures == {"A": "timeout"}
+    assert not any("no series" in warning for warning in report.warnings)
+
+
+def test_a_source_of_one_series_that_stops_is_told_of_every_night(lake, bars_dataset, make_bars):
+    dataset = bars_dataset(dead_after_steps=20, max_failed_share=1.0)
+    bars = make_bars(["A"], 60)
+    times = bars["time"].tolist()
+    source = FakeSource(bars[bars["time"] <= times[9]], whole=False)
+    night(lake, dataset, source, times[9])
+    for number in (40, 41):
+        report = night(lake, dataset, source, times[number])
+        assert report.died == {}
+        assert "no series of prices has had a new row" in report.warnings[0]
+    down = FakeSource(bars, reasons={"A": "A: 429"}, transient=("A",), whole=False)
+    assert night(lake, dataset, down, times[42]).failures == {"A": "429"}
+
+
+def test_a_halted_series_with_a_missing_session_is_dead_all_the_same(lake, dataset, make_bars):
+    bars = resting(make_bars(["A", "B"], 50), "B", 15, volume=0.0)
+    times = bars["time"].drop_duplicates().tolist()
+    bars = bars[(bars["series_id"] == "A") | ~bars["time"].isin(times[20::9])]
+    report = night(lake, dataset, FakeSource(bars), times[49])
+    assert list(report.died) == ["B"]
+
+
+def test_steps_shorter_than_a_day_never_kill_a_series_unless_asked(lake, values_dataset):
+    assert values_dataset().dead_after == 0
+    assert values_dataset(step_minutes=1440).dead_after == 60
+    assert values_dataset(dead_after_steps=5).dead_after == 5
+
+
+def test_a_series_that_vanishes_from_its_files_is_told_of(lake, bars_dataset, make_bars):
+    dataset = bars_dataset(source={"kind": "files", "path": "prices.csv"}, max_failed_share=0.5)
+    bars = make_bars(["A", "B"], 40)
+    night(lake, dataset, FakeSource(bars), bars["time"].max())
+    only = FakeSource(bars[bars["series_id"] == "A"])
+    report = night(lake, dataset, only, bars["time"].max())
+    assert report.failures == {"B": "no rows from the start to now"}
+
+
 def test_a_source_that_stopped_is_not_taken_for_dead_series(lake, dataset, make_bars):
     bars = make_bars(["A", "B"], 60)
     times = bars["time"].drop_duplicates().tolist()
