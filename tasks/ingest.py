@@ -11,7 +11,7 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
 from pipelines_lib.config import DatasetConfig
-from tasks.context import may_pass, open_context
+from tasks.context import Context, may_pass, open_context
 from tasks.limits import source_limiter
 from tasks.progress import series_progress
 
@@ -60,6 +60,7 @@ def ingest_rows(dataset: DatasetConfig, whole: bool = False) -> Ingested:
             )
     except IncompleteIngest as error:
         _tell(error.report)
+        _log(context, error.report, perf_counter() - began)
         raise
     _tell(report)
     return Ingested(report, perf_counter() - began)
@@ -68,9 +69,13 @@ def ingest_rows(dataset: DatasetConfig, whole: bool = False) -> Ingested:
 @task(task_run_name="log ingest of {dataset}", tags=["ingest"])
 def log_ingest(dataset: str, ingested: Ingested) -> str:
     """Log the counts of an ingest to MLflow; return the run's id."""
-    context = open_context()
-    with context.tracker.run(dataset, "ingest", name=f"{dataset} {datetime.now(UTC):%F}") as run:
-        run.log_metrics(ingested.report.metrics | {"seconds": ingested.seconds})
+    return _log(open_context(), ingested.report, ingested.seconds)
+
+
+def _log(context: Context, report: "IngestReport", seconds: float) -> str:
+    name = f"{report.dataset} {datetime.now(UTC):%Y-%m-%d}"
+    with context.tracker.run(report.dataset, "ingest", name=name) as run:
+        run.log_metrics(report.metrics | {"seconds": seconds})
         return run.run_id
 
 

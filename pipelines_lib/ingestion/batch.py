@@ -37,7 +37,6 @@ class BatchReport:
     failures: dict[str, str]
     transient: frozenset[str] = frozenset()
     restated: list[Restatement] = field(default_factory=list)
-    stale: int = 0
 
 
 def store_batch(
@@ -73,7 +72,7 @@ def store_batch(
     displaced = compared.rows_on_another_basis()
     held = pd.concat([checked.quarantined, _hold(displaced)], ignore_index=True)
     refused = lake.merge_rows(dataset.name, QUARANTINE, held.assign(ingest_id=ingest.ingest_id))
-    stale = note_restatements(
+    note_restatements(
         lake,
         dataset.name,
         restated,
@@ -103,7 +102,6 @@ def store_batch(
         failures,
         frozenset(transient),
         restated,
-        stale,
     )
 
 

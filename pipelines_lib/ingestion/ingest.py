@@ -17,6 +17,7 @@ from pipelines_lib.ingestion.log import log_lost_ingests
 from pipelines_lib.ingestion.plan import Plan, make_plan
 from pipelines_lib.ingestion.quarantine import read_releases
 from pipelines_lib.ingestion.report import IncompleteIngest, IngestReport
+from pipelines_lib.ingestion.restate import count_stale, read_restatements
 from pipelines_lib.ingestion.states import (
     DEAD,
     SeriesState,
@@ -169,6 +170,9 @@ def _join(
     )
     transient = frozenset(name for batch in batches for name in batch.transient)
     told = {n: why for n, why in failures.items() if n not in changes.dead or n in transient}
+    # A repeated attempt of one ingest tells of what the attempt before has restated, too.
+    restated = read_restatements(lake, dataset.name, ingest_id=ingest.ingest_id)
+    restated |= {found.series_id: found for batch in batches for found in batch.restated}
     rules: dict[str, int] = {}
     examples: dict[str, str] = {}
     for batch in batches:
@@ -186,8 +190,8 @@ def _join(
         examples=examples,
         failures=told,
         transient=transient & set(told),
-        restated=tuple(found for batch in batches for found in batch.restated),
-        stale=sum(batch.stale for batch in batches),
+        restated=tuple(restated.values()),
+        stale=count_stale(lake, dataset.name, ingest_id=ingest.ingest_id),
         died=changes.died,
         revived=changes.revived,
         n_dead=len(changes.dead),

@@ -4,6 +4,7 @@ Fetched rows are compared with the stored ones of the same step. Volume alone is
 corrected until the next morning, and stays as the source gives it.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -155,6 +156,21 @@ def _restatement(series_id: str, changed: pd.DataFrame) -> Restatement:
     )
 
 
+def read_restatements(lake: Lake, dataset: str, *, ingest_id: str) -> dict[str, Restatement]:
+    """Return what an ingest has noted as restated, by series."""
+    rows = lake.read_rows(dataset, RESTATEMENTS, equal={"ingest_id": ingest_id})
+    fields = [field.name for field in dataclasses.fields(Restatement)]
+    found = (Restatement(*row) for row in rows[fields].itertuples(index=False))
+    return {restated.series_id: restated for restated in found}
+
+
+def count_stale(lake: Lake, dataset: str, *, ingest_id: str) -> int:
+    """Count the forecasts and scores that are stale because of an ingest."""
+    because = {"stale": ingest_id}
+    counts = (lake.count_rows(dataset, table, equal=because).sum() for table in (FORECASTS, SCORES))
+    return int(sum(counts))
+
+
 def note_restatements(
     lake: Lake,
     dataset: str,
@@ -163,17 +179,14 @@ def note_restatements(
     old_version: int,
     ingest_id: str,
     at: datetime,
-) -> int:
+) -> None:
     """Write down what was restated, and mark what was made on it as stale.
 
     This comes before the new history: an ingest that is killed in between finds the restatement
     again, while one killed after it would not.
-
-    Returns:
-        Forecasts and scores that are stale from now on.
     """
     if not restated:
-        return 0
+        return
     rows = _timed(pd.DataFrame([vars(found) for found in restated]))
     # One that is written already belongs to an ingest that was killed before its new history.
     written = lake.read_rows(dataset, RESTATEMENTS).drop_duplicates("series_id", keep="last")
@@ -185,9 +198,8 @@ def note_restatements(
         rows[~again].assign(ingest_id=ingest_id, at=at, old_version=old_version),
     )
     since = {found.series_id: found.first_time for found in restated}
-    return lake.mark_stale(dataset, FORECASTS, since, ingest_id=ingest_id, by="origin") + (
-        lake.mark_stale(dataset, SCORES, since, ingest_id=ingest_id, by="time")
-    )
+    lake.mark_stale(dataset, FORECASTS, since, ingest_id=ingest_id, by="origin")
+    lake.mark_stale(dataset, SCORES, since, ingest_id=ingest_id, by="time")
 
 
 def _timed(rows: pd.DataFrame) -> pd.DataFrame:

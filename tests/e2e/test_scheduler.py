@@ -3,6 +3,7 @@
 import pytest
 import requests
 
+from deployments.jobs import read_jobs
 from tests.support import BIN, clean_environment, wait_for
 
 pytestmark = pytest.mark.e2e
@@ -21,7 +22,7 @@ def test_serve_shows_scheduled_runs_and_runs_on_demand(tmp_path, start, free_por
     def deployments():
         answer = requests.post(f"{page}/api/deployments/filter", json={}, timeout=10)
         found = {d["name"]: d for d in answer.json()}
-        return found if len(found) == 10 else None
+        return found if len(found) == len(read_jobs()) else None
 
     found = wait_for(deployments, seconds=120, what="all jobs deployed")
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from pipelines_lib.errors import LakeError
+from pipelines_lib.ingestion import IncompleteIngest, ingest_dataset
 from pipelines_lib.ingestion import ingest as ingest_module
-from pipelines_lib.ingestion import ingest_dataset
 from pipelines_lib.ingestion.states import read_states
 from pipelines_lib.tables import (
     FORECASTS,
@@ -452,3 +452,15 @@ def test_ids_of_the_night_do_not_matter_to_what_is_stored(lake, dataset, bars, t
     pd.testing.assert_frame_equal(
         observed(lake, dataset)[columns], observed(once, dataset)[columns]
     )
+
+
+def test_a_repeated_attempt_tells_of_what_the_one_before_restated(lake, bars_dataset, bars):
+    dataset = bars_dataset(overlap_steps=5, max_failed_share=0.0)
+    night(lake, dataset, until(bars, 20), evening(bars, 20))
+    after = until(split(bars, "B", 5), 21)
+    with pytest.raises(IncompleteIngest) as caught:
+        night(lake, dataset, after, evening(bars, 21), reasons={"A": "A: 503"}, transient=("A",))
+    assert [found.series_id for found in caught.value.report.restated] == ["B"]
+    report, source = night(lake, dataset, after, evening(bars, 21))  # the same id, as a retry has
+    assert list(source.asked[0]) == ["A"]
+    assert [found.series_id for found in report.restated] == ["B"]
