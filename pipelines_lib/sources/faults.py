@@ -1,5 +1,7 @@
 """Why a code or a market gave nothing, in a sentence, from what its server did."""
 
+import re
+
 import pandas as pd
 import requests
 
@@ -8,6 +10,9 @@ from pipelines_lib.sources.answers import CutShort, NotData, TooSlow, asks_for_l
 from pipelines_lib.sources.http import REFUSED, Client, GivenUp, may_pass
 
 UNKNOWN = (404, 410)
+YEAR_FILE = re.compile(r"/(\d{4})\.csv")
+FIRST_FULL_YEAR = 1997
+"""The first year that the cache has of every index it keeps."""
 
 
 def explain_fault(client: Client, series_id: str, error: Exception | None) -> SourceError:
@@ -78,11 +83,17 @@ def explain_request(client: Client, fault: requests.RequestException) -> tuple[s
 
 
 def has_hole(client: Client, frame: pd.DataFrame) -> bool:
-    """Tell whether a year of an index failed; one that the cache lacks at an end is no hole."""
+    """Tell whether a year of an index is missing.
+
+    One that the cache lacks is no hole where it lies before the first that every index has, or
+    after the newest row: the year has just begun.
+    """
     if any(_status(fault) != 404 for fault in client.faults):
         return True
-    years = pd.DatetimeIndex(frame.index).year
-    return bool(client.faults) and years.nunique() < years.max() - years.min() + 1
+    urls = [fault.response.url for fault in client.faults if fault.response is not None]
+    years = [int(found[1]) for found in map(YEAR_FILE.search, urls) if found]
+    newest = pd.DatetimeIndex(frame.index).year.max()
+    return any(FIRST_FULL_YEAR <= year < newest for year in years)
 
 
 def worst_fault(client: Client) -> requests.RequestException | None:

@@ -370,6 +370,18 @@ def test_fetch_rows_reports_the_fault_that_may_pass_beside_a_year_never_kept(mir
     assert fetched.transient == {"KS11"}
 
 
+def test_fetch_rows_fails_an_index_that_comes_without_its_first_years(mirror):
+    mirror.answers["year_ks11/2024.csv"] = krx_cache("2024-01-02")
+    days = {"start": date(2022, 6, 1), "end": date(2024, 6, 1)}
+    assert "answered 404" in fetch(mirror.settings(), "KS11", **days).failures["KS11"]
+
+
+def test_fetch_rows_takes_years_before_an_index_for_its_beginning(mirror):
+    mirror.answers["year_ks11/1997.csv"] = krx_cache("1997-01-03")
+    days = {"start": date(1990, 6, 1), "end": date(1997, 6, 1)}
+    assert closes(fetch(mirror.settings(), "KS11", **days)) == {"1997-01-03 00:00": 2}
+
+
 def test_fetch_rows_takes_a_year_missing_at_the_end_for_the_end(mirror):
     mirror.answers["year_ks11/2024.csv"] = krx_cache("2024-12-30")
     days = {"start": date(2024, 6, 1), "end": date(2024, 12, 31)}
