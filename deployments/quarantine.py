@@ -69,7 +69,7 @@ def print_release(done: Release, console: Console) -> None:
     """Print how many rows were stored, and why the others stay."""
     stored = f"{_rows(done.released)} released"
     if done.released:
-        stored += ": stored, and good when the source gives them again"
+        stored += ": stored, and their steps pass when the source gives them again"
     console.print(stored, highlight=False)
     for reason, count in sorted(done.kept.items(), key=lambda item: -item[1]):
         console.print(f"{count:,} stay: {escape(reason)}", highlight=False, soft_wrap=True)

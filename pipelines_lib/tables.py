@@ -111,12 +111,13 @@ INGESTS = Table(
 
 RELEASES = Table(
     "releases",
-    "quarantined rows that were let through after all",
-    ("series_id", "rule", "row"),
+    "steps whose quarantined row was let through after all",
+    ("series_id", "rule", "time"),
     (
         SERIES,
-        Column("rule", TEXT, "the rule that is waived for this row"),
-        Column("row", TEXT, "the row as it came, as JSON"),
+        Column("rule", TEXT, "the rule that held the row, waived for this step where it may be"),
+        STEP_TIME,
+        Column("row", TEXT, "the row as it was when it was released, as JSON"),
         Column("at", TIME, "when it was released"),
         Column("why", TEXT, "`passes now`: the rule has changed; `by hand`: a person's decision"),
     ),

@@ -4,7 +4,6 @@ Nothing is dropped: a row is stored, in quarantine, or put off and given again b
 """
 
 import json
-from collections.abc import Set
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -16,8 +15,9 @@ from pipelines_lib.series.calendar import Calendar, last_final_position, naive_t
 from pipelines_lib.series.rules import RULES, Judging, Rule
 
 KEY = ["series_id", "time"]
-Released = Set[tuple[str, str, str]]
-"""Series, rule and row (JSON) of quarantined rows that were let through after all."""
+RELEASE_KEY = ["series_id", "rule", "time"]
+Released = pd.MultiIndex
+"""Series, rule and time of the steps whose quarantined row was let through after all."""
 
 
 @dataclass(frozen=True)
@@ -27,13 +27,15 @@ class CheckedRows:
     `good` has `series_id`, `time`, the value columns and `repair`, sorted by series and time, one
     row a key; `quarantined` has `series_id`, `time`, `rule`, `reason`, `row`; `counts` maps each
     rule that was broken to its number of rows (of steps, for missing ones), `examples` to the
-    newest of them as `SERIES TIME`.
+    newest of them as `SERIES TIME`. `waived` has, in the form of `quarantined`, the rows that
+    passed a rule because it was released for their step; a later rule may have held them.
     """
 
     good: pd.DataFrame
     quarantined: pd.DataFrame
     counts: dict[str, int] = field(default_factory=dict)
     examples: dict[str, str] = field(default_factory=dict)
+    waived: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def check_rows(
@@ -43,7 +45,7 @@ def check_rows(
     calendar: Calendar,
     at: datetime | None = None,
     neighbours: pd.DataFrame | None = None,
-    released: Released = frozenset(),
+    released: Released | None = None,
 ) -> CheckedRows:
     """Judge raw rows by every rule.
 
@@ -54,13 +56,14 @@ def check_rows(
         at: The moment of judging, UTC: sessions open then are put off; None: all are over.
         neighbours: Stored rows at other steps, for the rules that compare a row with the one
             before it; they are not judged.
-        released: Rows of the quarantine that pass in spite of the rule named.
+        released: Steps that pass in spite of the rule named, whatever values they come with; None:
+            none. A rule that may not be waived holds them all the same.
     """
     final = None if at is None else last_final_position(dataset, calendar, at)
     judging = Judging(dataset, calendar, final)
     left = _prepare(rows, dataset, neighbours)
     came = left[[*KEY, *dataset.columns]]
-    refused, counts, examples = [], {}, {}
+    refused, passed, counts, examples = [], [], {}, {}
     for rule in RULES:
         if rule.bars_only and dataset.kind != "bars":
             continue
@@ -69,9 +72,10 @@ def check_rows(
             continue
         broken = marks > 0
         if rule.action == "quarantine":
-            held = _quarantine(came.loc[left.index[broken]], rule)
-            waived = _find_released(held, released)
+            held = _quarantine(came.loc[left.index[broken]], rule, left["time"][broken])
+            waived = find_released(held, released) & rule.may_be_waived
             broken[np.flatnonzero(broken)[waived]] = False
+            passed.append(held[waived])
             if not broken.any():
                 continue
             refused.append(held[~waived])
@@ -87,11 +91,11 @@ def check_rows(
                 left = left.sort_values(["_code", "time"], kind="stable")
     good = left[~left["_known"]] if neighbours is not None else left
     good = good[[*KEY, *dataset.columns, "repair"]].reset_index(drop=True)
-    empty = _quarantine(came.iloc[:0], RULES[0])
+    empty = _quarantine(came.iloc[:0], RULES[0], came["time"].iloc[:0])
     quarantined = pd.concat(refused, ignore_index=True) if refused else empty
-    return CheckedRows(
-        good, quarantined.drop_duplicates(["series_id", "rule", "row"]), counts, examples
-    )
+    quarantined = quarantined.drop_duplicates(["series_id", "rule", "row"])
+    waived_rows = pd.concat(passed, ignore_index=True) if passed else empty
+    return CheckedRows(good, quarantined, counts, examples, waived_rows)
 
 
 def _prepare(
@@ -125,9 +129,10 @@ def _find_late(code: np.ndarray, time: np.ndarray, *, judged: np.ndarray) -> np.
     return ((stamp < newest) & timed).to_numpy()
 
 
-def _quarantine(rows: pd.DataFrame, rule: Rule) -> pd.DataFrame:
-    as_json = rows_as_json(rows.drop(columns="series_id"))
-    return rows[KEY].assign(rule=rule.name, reason=rule.reason, row=as_json)
+def _quarantine(came: pd.DataFrame, rule: Rule, time: pd.Series) -> pd.DataFrame:
+    """Return rows as they came, under the times of their steps: those may have been mended."""
+    as_json = rows_as_json(came.drop(columns="series_id"))
+    return came[KEY].assign(time=time, rule=rule.name, reason=rule.reason, row=as_json)
 
 
 def rows_as_json(rows: pd.DataFrame) -> list[str]:
@@ -149,12 +154,12 @@ def rows_as_json(rows: pd.DataFrame) -> list[str]:
     ]
 
 
-def _find_released(held: pd.DataFrame, released: Released) -> np.ndarray:
-    """Mark the quarantined rows that were let through (n,)."""
-    if not released:
+def find_released(held: pd.DataFrame, released: Released | None) -> np.ndarray:
+    """Mark the quarantined rows whose step was let through (n,); one without a time never was."""
+    if released is None or len(released) == 0 or len(held) == 0:
         return np.zeros(len(held), dtype=bool)
-    keys = zip(held["series_id"], held["rule"], held["row"], strict=True)
-    return np.fromiter((key in released for key in keys), dtype=bool, count=len(held))
+    keys = pd.MultiIndex.from_frame(held[RELEASE_KEY].astype({"series_id": "str"}))
+    return keys.isin(released) & held["time"].notna().to_numpy()
 
 
 def _example(rows: pd.DataFrame, broken: np.ndarray) -> str:

@@ -1,4 +1,4 @@
-"""Rows that are held: listed, judged anew, let through for good."""
+"""Rows that are held: listed, judged anew, let through with their step."""
 
 from datetime import UTC, datetime
 
@@ -141,13 +141,120 @@ def test_release_rows_lets_the_same_row_pass_at_the_next_ingest(
     assert versions(lake, dataset) == before
 
 
-def test_release_rows_holds_another_row_of_the_same_step_back(lake, dataset, bars):
+@pytest.mark.parametrize("corrected", [["volume"], PRICES])
+def test_release_rows_lets_a_correction_of_the_same_step_pass(lake, dataset, bars, corrected):
     ingest(lake, dataset, bars)
     release(lake, dataset, rule="price_limit", by_hand=True)
-    bars.loc[LAST, PRICES] *= 1.1
+    bars.loc[LAST, corrected] *= 1.1
     report = ingest(lake, dataset, bars, "second")
-    assert report.rules == {"price_limit": 1}
+    assert (report.rules, report.observations.updated) == ({}, 1)
+    last = observed(lake, dataset)[list(dataset.columns)].iloc[LAST]
+    assert last.tolist() == bars.loc[LAST, list(dataset.columns)].tolist()
+    assert held(lake) == []
+
+
+def test_release_rows_by_hand_waives_only_the_rules_that_the_row_broke(lake, dataset, bars):
+    ingest(lake, dataset, bars)
+    release(lake, dataset, series_id="A", by_hand=True)
+    assert lake.read_rows("prices", RELEASES)["rule"].tolist() == ["price_limit"]
+    bars.loc[LAST, "high"] = bars.loc[LAST, "low"] - 5_000
+    assert ingest(lake, dataset, bars, "second").rules == {"price_order": 1}
+    assert held(lake) == [("A", "price_order")]
+
+
+@pytest.mark.parametrize("killed_at", ["observations", "releases"])
+def test_release_rows_ends_well_after_a_kill(
+    lake, dataset, bars_dataset, bars, monkeypatch, killed_at
+):
+    bars.loc[LAST, "high"] -= 1  # range_rounding, mended
+    ingest(lake, dataset, bars)
+    merge = lake.merge_rows
+
+    def killed(name, table, rows):
+        if table.name == killed_at:
+            raise KeyboardInterrupt
+        return merge(name, table, rows)
+
+    monkeypatch.setattr(lake, "merge_rows", killed)
+    with pytest.raises(KeyboardInterrupt):
+        release(lake, bars_dataset(price_limit=0.5))
+    monkeypatch.undo()
     assert held(lake) == [("A", "price_limit")]
+    assert len(lake.read_rows("prices", RELEASES)) == 0
+
+    assert release(lake, bars_dataset(price_limit=0.5)) == Release(1, {})
+
+    assert held(lake) == []
+    assert observed(lake, dataset)["repair"].iloc[LAST] == "range_rounding"
+    assert ingest(lake, dataset, bars, "second").rules == {"range_rounding": 1}
+
+
+def test_list_quarantine_shows_a_released_row_whose_step_is_gone(lake, dataset, bars):
+    ingest(lake, dataset, bars)
+    release(lake, dataset, rule="price_limit", by_hand=True)
+    table = observations_table(dataset.columns)
+    stored = observed(lake, dataset)
+    lake.replace_rows("prices", table, stored.iloc[:LAST], scope={"series_id": ["A"]})
+    assert held(lake) == [("A", "price_limit")]
+    assert release(lake, dataset, rule="price_limit", by_hand=True) == Release(1, {})
+    assert held(lake) == []
+
+
+OLDER = "its step was given again later, and that version was judged"
+
+
+@pytest.mark.parametrize("ids", [("z", "a"), ("a", "z")])
+@pytest.mark.parametrize("factor", [0.9, 1.1])
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_release_rows_stores_the_newest_version_of_a_step(
+    lake, dataset, bars_dataset, bars, ids, factor, by_hand
+):
+    def ingest_version(rows, ingest_id, at):
+        ingest_dataset(lake, dataset, FakeSource(rows), ingest_id=ingest_id, at=at)
+
+    bars.loc[LAST, PRICES] = np.round(bars.loc[LAST - 1, "close"] * 1.6)
+    newer = bars.copy()
+    newer.loc[LAST, PRICES] = np.round(bars.loc[LAST, PRICES].astype(float) * factor)
+    ingest_version(bars, ids[0], AT)
+    ingest_version(newer, ids[1], AT.replace(day=2))
+
+    done = release(
+        lake, dataset if by_hand else bars_dataset(price_limit=0.9), rule="price_limit",
+        by_hand=by_hand,
+    )  # fmt: skip
+
+    assert done == Release(1, {OLDER: 1})
+    assert observed(lake, dataset)["close"].iloc[LAST] == newer.loc[LAST, "close"]
+    assert held(lake) == []  # the step is released
+
+
+def test_release_rows_takes_a_row_of_an_unknown_ingest_for_the_oldest(
+    lake, dataset, bars_dataset, bars
+):
+    ingest(lake, dataset, bars)
+    was = lake.read_rows("prices", QUARANTINE)
+    row = was["row"].str.replace('"volume":', '"volume":1')
+    lake.merge_rows("prices", QUARANTINE, was.assign(row=row, ingest_id="unknown"))
+    assert release(lake, bars_dataset(price_limit=0.5)) == Release(1, {OLDER: 1})
+    assert observed(lake, dataset)["volume"].iloc[LAST] == bars.loc[LAST, "volume"]
+
+
+def test_release_rows_takes_the_duplicate_of_an_ingest_for_the_older(
+    lake, dataset, bars_dataset, bars
+):
+    first = bars.iloc[[LAST]].assign(volume=7.0)
+    ingest(lake, dataset, pd.concat([first, bars], ignore_index=True))
+    done = release(lake, bars_dataset(price_limit=0.5))
+    assert done == Release(1, {OLDER: 1})
+    assert observed(lake, dataset)["volume"].iloc[LAST] == bars.loc[LAST, "volume"]
+
+
+def test_release_rows_releases_a_row_that_two_rules_hold_once(lake, dataset, bars_dataset, bars):
+    ingest(lake, dataset, bars)
+    was = lake.read_rows("prices", QUARANTINE)
+    lake.merge_rows("prices", QUARANTINE, was.assign(rule="price_order"))
+    assert release(lake, bars_dataset(price_limit=0.5)) == Release(1, {})
+    assert held(lake) == []
 
 
 def test_release_rows_leaves_a_row_whose_step_is_stored_meanwhile(
@@ -213,8 +320,39 @@ def test_release_rows_by_hand_puts_a_row_on_another_basis_back(restated_lake, da
     assert len(observed(restated_lake, dataset)) == LAST
 
 
-def test_release_rows_leaves_a_row_on_another_basis_to_a_person(restated_lake, dataset):
-    assert release(restated_lake, dataset).released == 0
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"rule": "restated"}, {"series_id": "A"}, {"series_id": "A", "by_hand": True}],
+)
+def test_release_rows_leaves_a_row_on_another_basis_to_a_person(restated_lake, dataset, options):
+    done = release(restated_lake, dataset, **options)
+    said = "restated: another basis, so release it by hand with --rule restated"
+    assert done == Release(0, {said: 1})
+    assert len(observed(restated_lake, dataset)) == LAST - 1
+    assert held(restated_lake) == [("A", "restated")]
+
+
+def test_release_rows_leaves_what_a_restatement_displaced(lake, dataset, make_bars):
+    bars = make_bars(["A"], LAST)
+    bars.loc[5, "high"] = bars.loc[5, "low"] - 5_000
+    ingest(lake, dataset, bars)
+    release(lake, dataset, rule="price_order", by_hand=True)
+    assert held(lake) == []
+    adjusted = bars.assign(**{name: np.round(bars[name] * 0.9, 2) for name in PRICES})
+    later = AT.replace(day=2)
+    source = FakeSource(adjusted.drop(index=5))
+    ingest_dataset(lake, dataset, source, ingest_id="second", at=later)
+    assert set(held(lake)) == {("A", "price_order"), ("A", "restated")}
+
+    for options in ({"series_id": "A"}, {"rule": "price_order"}):  # the old basis, both of them
+        done = release(lake, dataset, by_hand=True, **options)
+        assert done.released == 0
+        assert next(iter(done.kept)).startswith("restated: another basis")
+
+    # On the new basis it is another row.
+    source = FakeSource(adjusted)
+    ingest_dataset(lake, dataset, source, ingest_id="third", at=AT.replace(day=3))
+    assert observed(lake, dataset)["close"].iloc[5] == adjusted.loc[5, "close"]
 
 
 def test_release_rows_by_hand_waives_every_rule_that_may_be(lake, dataset, bars):

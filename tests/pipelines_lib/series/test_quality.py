@@ -464,14 +464,62 @@ def test_check_rows_compares_the_first_row_with_the_stored_one_before():
     assert check(fetched).counts == {}
 
 
-def test_check_rows_lets_a_released_row_through():
-    frame = bars(flat("2024-01-02", 100), flat("2024-01-03", 150), flat("2024-01-04", 300))
-    held = check(frame).quarantined
-    released = frozenset({("A", "price_limit", held["row"][0])})
+def let_through(*keys: tuple[str, str, str | None]) -> pd.MultiIndex:
+    """Return released steps: (series, rule, time) each."""
+    frame = pd.DataFrame(list(keys), columns=["series_id", "rule", "time"])
+    times = pd.to_datetime(frame["time"], utc=True, format="ISO8601")
+    frame["time"] = times.astype("datetime64[us, UTC]")
+    return pd.MultiIndex.from_frame(frame)
+
+
+@pytest.mark.parametrize("close", [150, 155])
+def test_check_rows_lets_a_released_step_through(close):
+    frame = bars(flat("2024-01-02", 100), flat("2024-01-03", close), flat("2024-01-04", 300))
+    released = let_through(("A", "price_limit", "2024-01-03"), ("B", "price_limit", "2024-01-04"))
     checked = check_rows(frame, dataset=BARS, calendar=DAYS, released=released)
     assert checked.counts == {"price_limit": 1}
-    assert checked.good["close"].tolist() == [100, 150]
+    assert checked.good["close"].tolist() == [100, close]
     assert checked.quarantined["time"].dt.day.tolist() == [4]
+    assert checked.waived["time"].dt.day.tolist() == [3]
+
+
+def test_check_rows_lets_a_released_step_of_a_categorical_series_through():
+    frame = bars(flat("2024-01-02", 100), flat("2024-01-03", 150))
+    frame["series_id"] = frame["series_id"].astype("category")
+    released = let_through(("A", "price_limit", "2024-01-03"))
+    assert check_rows(frame, dataset=BARS, calendar=DAYS, released=released).counts == {}
+
+
+def test_check_rows_judges_a_released_step_by_the_other_rules():
+    frame = bars(flat("2024-01-02", 100), ("2024-01-03", 150, 140, 160, 150, 1))
+    released = let_through(("A", "price_limit", "2024-01-03"))
+    checked = check_rows(frame, dataset=BARS, calendar=DAYS, released=released)
+    assert checked.quarantined["rule"].tolist() == ["price_order"]
+
+
+def test_check_rows_never_waives_what_cannot_be_stored():
+    frame = values(
+        ("A", "soon", 1.0), ("A", "2024-01-02", 1.0), ("A", "2024-01-02", 2.0),
+        ("A", "2024-01-03", np.nan), ("A", "2024-01-04T01:00", 1.0),
+    )  # fmt: skip
+    released = let_through(
+        ("A", "time_unreadable", None), ("A", "duplicate", "2024-01-02"),
+        ("A", "not_finite", "2024-01-03"), ("A", "off_calendar", "2024-01-04T01:00"),
+    )  # fmt: skip
+    checked = check_rows(frame, dataset=VALUES, calendar=DAYS, released=released)
+    assert checked.good["value"].tolist() == [2.0]
+    assert len(checked.quarantined) == 4
+
+
+def test_check_rows_holds_a_row_under_its_mended_time(krx_calendar):
+    frame = bars(flat("2024-01-02", 100), flat("2024-01-02T15:00", 150))  # midnight in Seoul
+    dataset = DatasetConfig(name="d")
+    held = check_rows(frame, dataset=dataset, calendar=krx_calendar).quarantined
+    assert held["time"].tolist() == [pd.Timestamp("2024-01-03", tz="UTC")]
+    assert json.loads(held["row"][0])["time"] == "2024-01-02T15:00:00.000000Z"
+    released = let_through(("A", "price_limit", "2024-01-03"))
+    checked = check_rows(frame, dataset=dataset, calendar=krx_calendar, released=released)
+    assert checked.good["close"].tolist() == [100, 150]
 
 
 def test_naive_times_are_utc():
