@@ -115,31 +115,22 @@ def _ask_again(
     """Ask for the whole of the histories that have changed, where only a part was asked for.
 
     Returns:
-        The rows and the stored rows with the whole histories in place of the parts, and the
+        The rows and the stored rows, with the whole histories in place of the parts, and the
         series that could not be had whole, with the reason: none of their rows is left.
     """
     dataset = ingest.dataset
-    partly = [
-        found.series_id
-        for found in compared.restatements()
-        if starts[found.series_id] != dataset.start
-    ]
-    if not partly:
-        return rows, stored, {}
-    again = ingest.source.fetch_rows(dict.fromkeys(partly, dataset.start), end=dataset.end)
-    got = set(again.rows["series_id"])
-    missed = {
-        name: "its history has changed, and was not had whole: "
-        + again.failures.get(name, "no rows").removeprefix(f"{name}: ")
-        for name in partly
-        if name not in got
-    }
-    whole = _read_stored(ingest, dict.fromkeys(partly))
-    return (
-        pd.concat([rows[~rows["series_id"].isin(partly)], again.rows], ignore_index=True),
-        pd.concat([stored[~stored["series_id"].isin(partly)], whole], ignore_index=True),
-        missed,
-    )
+    changed = [found.series_id for found in compared.restatements()]
+    partly = [name for name in changed if starts[name] != dataset.start]
+    missed = {}
+    if partly:
+        again = ingest.source.fetch_rows(dict.fromkeys(partly, dataset.start), end=dataset.end)
+        rows = pd.concat([rows[~rows["series_id"].isin(partly)], again.rows], ignore_index=True)
+        for name in set(partly) - set(again.rows["series_id"]):
+            why = again.failures.get(name, "no rows").removeprefix(f"{name}: ")
+            missed[name] = f"its history has changed, and was not had whole: {why}"
+    whole = _read_stored(ingest, dict.fromkeys(changed))  # also what lies before `start`
+    others = stored[~stored["series_id"].isin(changed)]
+    return rows, pd.concat([others, whole], ignore_index=True), missed
 
 
 def _judge_restated(

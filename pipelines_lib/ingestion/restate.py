@@ -98,7 +98,8 @@ def find_short(
     return {
         str(name): (
             f"its history has changed, and the new one lacks {short[name]:,.0f} of "
-            f"{stored[name]:,.0f} stored steps: it was not taken, and is asked for again"
+            f"{stored[name]:,.0f} stored steps: it was not taken, and is asked for again; if its "
+            "source keeps no more, set start to the first day that it gives"
         )
         for name in short.index
     }

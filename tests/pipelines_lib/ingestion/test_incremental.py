@@ -201,13 +201,23 @@ def test_a_restated_history_that_comes_back_short_is_not_taken(lake, bars_datase
 
     assert report.failures == {
         "B": "its history has changed, and the new one lacks 20 of 31 stored steps: it was not "
-        "taken, and is asked for again"
+        "taken, and is asked for again; if its source keeps no more, set start to the first day "
+        "that it gives"
     }
     assert report.transient == {"B"}
     assert observed(lake, dataset, "B")["close"].tolist() == bars["close"].iloc[40:71].tolist()
     assert len(lake.read_rows(dataset.name, QUARANTINE)) == 0
     report, _ = night(lake, dataset, until(after, 31), evening(bars, 31))
     assert (report.complete, [found.rows for found in report.restated]) == (True, [31])
+
+
+def test_a_restated_history_that_begins_at_a_later_start_is_taken(lake, bars_dataset, bars):
+    night(lake, bars_dataset(), until(bars, 30), evening(bars, 30))
+    after = until(split(bars, "B", 5), 31)
+    later = bars_dataset(start=bars["time"].iloc[20].date())
+    report, _ = night(lake, later, after, evening(bars, 31))
+    assert (report.complete, report.observations.deleted) == (True, 20)
+    assert len(lake.read_rows("prices", QUARANTINE)) == 20
 
 
 def test_a_restated_history_without_the_newest_stored_day_leaves_none_behind(lake, dataset, bars):
