@@ -1,4 +1,4 @@
-"""A night's summary in the terminal."""
+"""A night's summary, or an ingest's, in the terminal."""
 
 import sys
 from typing import TYPE_CHECKING
@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from pipelines_lib.ingestion import IngestReport
     from pipelines_lib.reports.summary import NightSummary
 
 LINES = 10
@@ -118,3 +119,33 @@ def print_night(night: "NightSummary", console: Console, *, mlflow_server: str =
     rows.add_row("MLflow page", mlflow_server if mlflow_server.startswith("http") else page)
     say()
     say(rows, soft_wrap=True)
+
+
+def print_ingest(report: "IngestReport", console: Console, *, seconds: float) -> None:
+    """Print what an ingest did, what it noticed, and what failed."""
+    from pipelines_lib.series.rules import RULE_BY_NAME
+
+    rows = Table(box=None, show_header=False, pad_edge=False)
+    rows.add_column(style="bold", no_wrap=True)
+    rows.add_column()
+    rows.add_row("Ingest", escape(report.sentence))
+    for name, count in report.rules.items():
+        rule = RULE_BY_NAME[name]
+        newest = report.examples.get(name, "")
+        told = f"{count:,} {name} ({rule.reason}), the newest {newest}"
+        rows.add_row(rule.action.capitalize(), escape(told))
+    for found in report.restated[:LINES]:
+        rows.add_row("Restated", escape(found.sentence))
+    if report.stale:
+        rows.add_row("Stale", f"{report.stale:,} forecasts and scores, made on the old history")
+    for name, why in list(report.died.items())[:LINES]:
+        rows.add_row("Died", escape(f"{name}: {why}"))
+    if report.n_dead:
+        rows.add_row("Dead", f"{report.n_dead:,} series in all, {len(report.died):,} since tonight")
+    for warning in report.warnings:
+        rows.add_row("Warning", escape(warning))
+    for name, why in list(report.failures.items())[:LINES]:
+        rows.add_row("Failed", escape(f"{name}: {why}"))
+    rows.add_row("Seconds", f"{seconds:.1f}")
+    console.print(f"[bold]{report.dataset}: rows until {report.last_time[:16] or 'none'}[/]")
+    console.print(rows, soft_wrap=True)

@@ -2,10 +2,13 @@
 
 import io
 import re
+from datetime import UTC, datetime
 
 from rich.console import Console
 
-from deployments.summary import print_night
+from deployments.summary import print_ingest, print_night
+from pipelines_lib.ingestion import IngestReport, Restatement
+from pipelines_lib.lake import MergeCounts
 from pipelines_lib.reports.summary import NightSummary, RuleLine
 
 
@@ -65,3 +68,39 @@ def test_print_night_of_a_quiet_night_has_no_line_for_what_did_not_happen():
     said = told()
     for title in ("Put off", "Warned", "Restated", "Stale", "Died", "Came back", "Dead", "Warning"):
         assert title not in said
+
+
+def test_print_ingest_tells_what_a_person_wants_to_know():
+    day = datetime(2024, 2, 8, tzinfo=UTC)
+    report = IngestReport(
+        "prices",
+        n_series=3,
+        asked=3,
+        fetched=40,
+        observations=MergeCounts(inserted=30, updated=5, unchanged=5),
+        rules={"halted": 2, "missing_session": 1},
+        examples={"halted": "A 2024-02-07", "missing_session": "B 2024-02-01"},
+        failures={"C": "the host answered [500]"},
+        restated=(Restatement("A", day, day, 7, 0.02, 0.02, 0.02),),
+        stale=4,
+        died={"D": "no new row since 2023-10-02"},
+        n_dead=2,
+        warnings=("the listing is old",),
+        last_time="2024-02-08T00:00:00+00:00",
+    )
+    out = io.StringIO()
+    print_ingest(report, Console(file=out, width=100), seconds=1.25)
+    said = re.sub(r"[ \n]+", " ", out.getvalue())
+    for part in (
+        "prices: rows until 2024-02-08T00:00",
+        "Ingest 40 rows of 3 series fetched: 30 new, 5 changed",
+        "Repair 2 halted (trading was halted",
+        "Warn 1 missing_session",
+        "Restated A: 7 stored rows from 2024-02-08 to 2024-02-08 changed by a factor of 0.02",
+        "Stale 4 forecasts and scores",
+        "Died D: no new row since 2023-10-02",
+        "Dead 2 series in all, 1 since tonight",
+        "Warning the listing is old",
+        "Failed C: the host answered [500]",
+    ):
+        assert part in said
