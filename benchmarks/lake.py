@@ -1,10 +1,11 @@
 """What the lake costs beside the bare library: writes, merges and reads of daily bars.
 
-    python -m benchmarks.lake --path FOLDER [--series 2700] [--days 2500]
+    python -m benchmarks.lake [--path FOLDER] [--series 2700] [--days 2500]
 
-Builds random walks on Korean sessions in FOLDER (empty or new) and prints one JSON object last. The
-bare calls are those of delta-rs on the same Arrow table, in the same run; times are medians of
-three, with ours and theirs in turn, since other work may share the machine.
+Builds random walks on Korean sessions in FOLDER (empty or new; without it, a temporary one that goes
+afterwards) and prints one JSON object last. The bare calls are those of delta-rs on the same Arrow
+table, in the same run; times are medians of three, with ours and theirs in turn, since other work
+may share the machine.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -37,20 +39,26 @@ SERIES_PER_BATCH = 500
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--path", type=Path, required=True, help="folder for the lake")
+    options.add_argument("--path", type=Path, help="folder for the lake")
     options.add_argument("--series", type=int, default=2700)
     options.add_argument("--days", type=int, default=2500)
     args = options.parse_args()
+    with TemporaryDirectory() as temporary:
+        result = measure(args.path or Path(temporary), args)
+    print(json.dumps(result))
+
+
+def measure(path: Path, args: argparse.Namespace) -> dict[str, Any]:
     dataset = DatasetConfig(name=DATASET)
     calendar = make_calendar(dataset)
     history, nights = make_bars(args.series, args.days, calendar)
     seconds: dict[str, list[float]] = {}
-    lake, bare = measure_writes(seconds, args.path, history)
+    lake, bare = measure_writes(seconds, path, history)
     measure_merges(seconds, lake, bare, nights)
     measure_reads(seconds, lake, bare, f"S{args.series // 2:06d}", len(history), args)
     took = {name: round(median(times), 4) for name, times in seconds.items()}
     took["check_rows"] = measure_check(history, args, dataset, calendar)
-    result = {
+    return {
         "rows": len(history),
         "seconds": took,
         "write_ratio": round(took["first_write"] / took["bare_write"], 2),
@@ -60,7 +68,6 @@ def main() -> None:
         ),
         "peak_gib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
     }
-    print(json.dumps(result))
 
 
 def make_bars(n_series: int, n_days: int, calendar: Calendar) -> tuple[pa.Table, list[pa.Table]]:

@@ -67,12 +67,12 @@ class Lake:
         table: Table,
         rows: pd.DataFrame | pa.Table,
         *,
-        scope: Mapping[str, str | Sequence[str]],
+        scope: Mapping[str, str],
     ) -> MergeCounts:
         """Merge `rows`, and delete stored rows within `scope` whose key is not among them.
 
-        `scope` maps columns to the text they must equal, or to several of which they must be one.
-        Rows outside of it are merged as by `merge_rows`. It is one transaction.
+        `scope` maps columns to the text they must equal. Rows outside of it are merged as by
+        `merge_rows`. It is one transaction.
         """
         clauses = [is_one_of(f"t.{name}", wanted) for name, wanted in scope.items()]
         return self._merge(dataset, table, rows, delete_scope=" AND ".join(clauses))

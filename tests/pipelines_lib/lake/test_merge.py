@@ -253,7 +253,9 @@ def test_replace_rows_quotes_its_scope(lake, score_rows):
     assert len(lake.read_rows("d", SCORES)) == 1
 
 
-def test_replace_rows_of_series_deletes_their_rows_of_every_year(lake, observations, rows):
+def test_merge_rows_deletes_what_is_gone_of_every_year_in_the_same_version(
+    lake, observations, rows
+):
     lake.merge_rows(
         "d",
         observations,
@@ -262,41 +264,36 @@ def test_replace_rows_of_series_deletes_their_rows_of_every_year(lake, observati
             ("A", "2023-01-02", 2.0),
             ("A", "2023-01-03", 3.0),
             ("B", "2022-01-03", 4.0),
-            ("C", "2022-01-03", 5.0),
-            ("C", "2023-01-02", 6.0),
         ),
     )
     before = lake.table_version("d", observations)
 
-    counts = lake.replace_rows(
+    counts = lake.merge_rows(
         "d",
         observations,
-        rows(
-            ("A", "2023-01-02", 20.0),
-            ("A", "2023-01-03", 3.0),
-            ("A", "2024-01-02", 7.0),
-            ("C", "2023-01-02", 60.0),  # outside of the scope: merged
-        ),
-        scope={"series_id": ["A", "B"]},
+        rows(("A", "2023-01-02", 20.0), ("A", "2023-01-03", 3.0), ("A", "2024-01-02", 7.0)),
+        gone=rows(("A", "2022-01-03", 1.0), ("B", "2021-01-04", 9.0)),  # one was never there
     )
 
-    assert counts == MergeCounts(inserted=1, updated=2, unchanged=1, deleted=2)
+    assert counts == MergeCounts(inserted=1, updated=1, unchanged=1, deleted=1)
     assert lake.table_version("d", observations) == before + 1
     assert triples(lake.read_rows("d", observations)) == [
         ("A", "2023-01-02", 20.0),
         ("A", "2023-01-03", 3.0),
         ("A", "2024-01-02", 7.0),
-        ("C", "2022-01-03", 5.0),
-        ("C", "2023-01-02", 60.0),
+        ("B", "2022-01-03", 4.0),
     ]
 
 
-def test_replace_rows_within_no_series_only_merges(lake, observations, rows):
-    lake.merge_rows("d", observations, rows(("A", "2022-01-03", 1.0)))
-    counts = lake.replace_rows(
-        "d", observations, rows(("A", "2023-01-03", 2.0)), scope={"series_id": []}
+def test_merge_rows_of_nothing_but_what_is_gone(lake, observations, rows):
+    assert (
+        lake.merge_rows("d", observations, rows(), gone=rows(("A", "2022-01-03", 1.0)))
+        == MergeCounts()
     )
-    assert counts == MergeCounts(inserted=1)
+    lake.merge_rows("d", observations, rows(("A", "2022-01-03", 1.0), ("A", "2022-01-04", 2.0)))
+    counts = lake.merge_rows("d", observations, rows(), gone=rows(("A", "2022-01-03", 1.0)))
+    assert counts == MergeCounts(deleted=1)
+    assert triples(lake.read_rows("d", observations)) == [("A", "2022-01-04", 2.0)]
 
 
 def test_replace_rows_of_nothing_makes_no_table(lake, score_rows):
