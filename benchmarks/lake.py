@@ -2,10 +2,10 @@
 
     python -m benchmarks.lake [--path FOLDER] [--series 2700] [--days 2500]
 
-Builds random walks on Korean sessions in FOLDER (empty or new; without it, a temporary one that goes
-afterwards) and prints one JSON object last. The bare calls are those of delta-rs on the same Arrow
-table, in the same run; times are medians of three, with ours and theirs in turn, since other work
-may share the machine.
+Builds random walks on Korean sessions in FOLDER (empty or new; without it, a temporary one that
+goes afterwards) and prints one JSON object last. The bare calls are those of delta-rs on the same
+Arrow table, in the same run; times are medians of three, with ours and theirs in turn, since other
+work may share the machine.
 """
 
 import argparse
