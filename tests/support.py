@@ -1,10 +1,13 @@
-"""What end-to-end tests share."""
+"""What tests with processes, servers and disks share."""
 
 import os
+import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 import requests
 
 ROOT = Path(__file__).parents[1]
@@ -29,3 +32,20 @@ def wait_for(condition, *, seconds, what):
             return found
         time.sleep(0.5)
     raise AssertionError(f"{what} did not happen within {seconds} s")
+
+
+@contextmanager
+def mount_small_disk(folder, *, mib):
+    """Give a folder that is a file system of its own; skip where none can be mounted."""
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={mib}m", "tmpfs", str(folder)]
+    try:
+        mounted = subprocess.run(mount, capture_output=True, text=True)
+    except OSError as error:
+        pytest.skip(f"cannot mount a small disk here: {error}")
+    if mounted.returncode:
+        pytest.skip(f"cannot mount a small disk here: {mounted.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)

@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from pipelines_lib.config import DatasetConfig
 from pipelines_lib.lake import Lake
 from tests.crash_ingest import Ingests
 from tests.lakes import (
@@ -80,3 +82,15 @@ def _run_clean(ingests: Ingests, seed: int, folder: Path) -> list[CleanNight]:
         store_models(lake, market, number)
     check_log(lake)
     return nights
+
+
+@pytest.fixture
+def dataset(bars_dataset) -> DatasetConfig:
+    """Return bars of which five stored steps are asked for again."""
+    return bars_dataset(overlap_steps=5, start="2024-01-02")
+
+
+@pytest.fixture
+def bars(make_bars) -> pd.DataFrame:
+    """Return 40 steps of A and B."""
+    return make_bars(["A", "B"], 40)

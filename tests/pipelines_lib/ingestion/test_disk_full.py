@@ -1,11 +1,11 @@
 """A disk that is full in the middle of an ingest: a sentence, whole tables, and a way on."""
 
-import subprocess
 from contextlib import suppress
 
 import pytest
 
 from tests.lakes import check_keys, check_log, copy_lake, say_series, what_it_says
+from tests.support import mount_small_disk
 
 
 def check_refused(outcome, lake, clean):
@@ -37,17 +37,8 @@ def test_ingest_dataset_that_finds_no_room_ends_in_the_same_tables_once_there_is
 @pytest.fixture
 def small_disk(tmp_path):
     """Return a folder that is a file system of 2 MiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
-    try:
-        mounted = subprocess.run(mount, capture_output=True, text=True)
-    except OSError as error:
-        pytest.skip(f"cannot mount a small disk here: {error}")
-    if mounted.returncode:
-        pytest.skip(f"cannot mount a small disk here: {mounted.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    with mount_small_disk(tmp_path / "disk", mib=2) as folder:
+        yield folder
 
 
 @pytest.mark.parametrize("pages", [0, 1, 4, 9, 16, 20])

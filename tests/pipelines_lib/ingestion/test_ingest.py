@@ -7,9 +7,10 @@ import pytest
 from pipelines_lib.errors import ConfigError, SourceError
 from pipelines_lib.ingestion import ingest as ingest_module
 from pipelines_lib.ingestion import ingest_dataset
-from pipelines_lib.lake import Lake, MergeCounts, read_dataset
+from pipelines_lib.lake import MergeCounts, read_dataset
 from pipelines_lib.tables import INGESTS, LABELS, QUARANTINE, dataset_tables, observations_table
 from tests.fakes import FakeSource
+from tests.nights import killed_at
 
 NIGHT = datetime(2024, 2, 1, 18, tzinfo=UTC)
 
@@ -183,17 +184,8 @@ def test_ingest_dataset_with_nothing_but_bad_rows_quarantines_them_and_says_why(
 def test_ingest_dataset_logs_an_ingest_that_was_killed_before_its_log(
     lake, dataset, frame, monkeypatch
 ):
-    merge = Lake.merge_rows
-
-    def die_at_the_log(self, name, table, rows, **more):
-        if table is INGESTS:
-            raise KeyboardInterrupt
-        return merge(self, name, table, rows, **more)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Lake, "merge_rows", die_at_the_log)
-        with pytest.raises(KeyboardInterrupt):
-            ingest(lake, dataset, FakeSource(frame))
+    with killed_at(monkeypatch, INGESTS):
+        ingest(lake, dataset, FakeSource(frame))
     assert len(lake.read_rows("sensors", INGESTS)) == 0
 
     ingest(lake, dataset, FakeSource(frame), ingest_id="second")
@@ -209,17 +201,8 @@ def test_ingest_dataset_logs_a_batch_that_was_killed_before_its_log_though_anoth
 ):
     monkeypatch.setitem(ingest_module.SERIES_PER_BATCH, True, 1)
     frame.loc[13, "value"] = np.nan
-    merge = Lake.merge_rows
-
-    def die_at_the_second_log(self, name, table, rows, **more):
-        if table is INGESTS and "B" in set(rows["series_id"]):
-            raise KeyboardInterrupt
-        return merge(self, name, table, rows, **more)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Lake, "merge_rows", die_at_the_second_log)
-        with pytest.raises(KeyboardInterrupt):
-            ingest(lake, dataset, FakeSource(frame))
+    with killed_at(monkeypatch, INGESTS, when=lambda rows: "B" in set(rows["series_id"])):
+        ingest(lake, dataset, FakeSource(frame))
     assert ingests(lake, dataset)["series_id"].tolist() == ["A"]
 
     ingest(lake, dataset, FakeSource(frame), ingest_id="second")
@@ -335,19 +318,9 @@ def test_ingest_dataset_after_dying_between_its_commits_ends_in_the_same_tables(
     whole = type(lake)(str(tmp_path / "whole"))
     ingest(whole, dataset, FakeSource(frame))
 
-    merge, merged = type(lake).merge_rows, []
-
-    def die_at_observations(self, name, table, rows, **more):
-        if table.name == "observations":
-            raise KeyboardInterrupt
-        merged.append(table.name)
-        return merge(self, name, table, rows, **more)
-
-    monkeypatch.setattr(type(lake), "merge_rows", die_at_observations)
-    with pytest.raises(KeyboardInterrupt):
+    with killed_at(monkeypatch, observations_table(dataset.columns)) as merged:
         ingest(lake, dataset, FakeSource(frame))
     assert merged == ["datasets", "quarantine"]
-    monkeypatch.undo()
 
     ingest(lake, dataset, FakeSource(frame))
     for table in dataset_tables(dataset.columns):

@@ -11,6 +11,7 @@ import pytest
 from pipelines_lib.errors import LakeError
 from pipelines_lib.lake import Lake, table_checksum
 from pipelines_lib.tables import observations_table
+from tests.support import mount_small_disk
 
 ROOT = Path(__file__).parents[3]
 TABLE = observations_table(("value",))
@@ -81,17 +82,8 @@ def test_a_write_that_finds_no_room_leaves_the_table_whole(lake, rows, whole, ex
 @pytest.fixture
 def small_disk(tmp_path):
     """Return a folder that is a file system of 1 MiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
-    try:
-        mounted = subprocess.run(mount, capture_output=True, text=True)
-    except OSError as error:
-        pytest.skip(f"cannot mount a small disk here: {error}")
-    if mounted.returncode:
-        pytest.skip(f"cannot mount a small disk here: {mounted.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    with mount_small_disk(tmp_path / "disk", mib=1) as folder:
+        yield folder
 
 
 def test_merge_rows_onto_a_full_disk_then_with_room_ends_in_the_same_table(small_disk, rows, whole):

@@ -1,10 +1,11 @@
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines_lib.errors import SeriesError
-from pipelines_lib.series.calendar import Calendar, make_calendar
+from pipelines_lib.series.calendar import Calendar, make_calendar, naive_times
 
 
 def at(*times: str) -> np.ndarray:
@@ -116,3 +117,8 @@ def test_fixed_calendar_of_weeks_that_begin_on_mondays():
     mondays = np.array(["2024-01-01", "2024-01-08"], "datetime64[us]")
     assert np.diff(calendar.positions(mondays)).tolist() == [1]
     assert (calendar.positions(mondays) >= 0).all()
+
+
+def test_naive_times_are_utc():
+    times = pd.Series(pd.to_datetime(["2024-01-02T09:00+09:00"])).dt.tz_convert("Asia/Seoul")
+    assert naive_times(times).tolist() == [np.datetime64("2024-01-02T00:00", "us").item()]

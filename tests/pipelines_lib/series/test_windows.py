@@ -9,8 +9,8 @@ from pipelines_lib.series.windows import horizon_rows, lookback_rows, make_origi
 
 
 def flags(text: str) -> np.ndarray:
-    """Return known rows from text: `x` known, `.` unknown."""
-    return np.array([letter == "x" for letter in text])
+    """Return known rows from text: `o` known, `.` unknown."""
+    return np.array([letter == "o" for letter in text])
 
 
 def origins(text: str, *, targets: str | None = None, offsets=None, **options) -> list[int]:
@@ -34,64 +34,64 @@ def test_horizon_rows_begin_after_the_origin():
 
 
 def test_make_origins_of_a_whole_series():
-    assert origins("xxxxxx", lookback=3) == [2, 3, 4, 5]
-    assert origins("xxxxxx", targets="xxxxxx", lookback=3, horizon=2) == [2, 3]
+    assert origins("oooooo", lookback=3) == [2, 3, 4, 5]
+    assert origins("oooooo", targets="oooooo", lookback=3, horizon=2) == [2, 3]
 
 
 def test_make_origins_needs_lookback_plus_horizon_rows():
-    assert origins("xxxxx", targets="xxxxx", lookback=3, horizon=2) == [2]
-    assert origins("xxxx", targets="xxxx", lookback=3, horizon=2) == []
+    assert origins("ooooo", targets="ooooo", lookback=3, horizon=2) == [2]
+    assert origins("oooo", targets="oooo", lookback=3, horizon=2) == []
 
 
 def test_make_origins_leaves_out_windows_with_a_gap_in_the_lookback():
-    assert origins("xxx.xxxx", lookback=3) == [2, 6, 7]
+    assert origins("ooo.oooo", lookback=3) == [2, 6, 7]
 
 
 def test_make_origins_leaves_out_windows_with_a_gap_in_the_horizon():
     # Origin 1 wants targets 2, 3; 2 wants 3, 4; 3 wants 4, 5; 4 wants 5, 6.
-    found = origins("xxxxxxx", targets="xxx.xxx", lookback=2, horizon=2)
+    found = origins("ooooooo", targets="ooo.ooo", lookback=2, horizon=2)
     assert found == [3, 4]
 
 
 def test_make_origins_does_not_need_targets_in_the_lookback_nor_inputs_in_the_horizon():
-    assert origins("xxx..", targets="...xx", lookback=3, horizon=2) == [2]
+    assert origins("ooo..", targets="...oo", lookback=3, horizon=2) == [2]
 
 
 def test_make_origins_keeps_every_stride_th_from_the_first_possible():
-    assert origins("xxxxxxxxx", lookback=3, stride=3) == [2, 5, 8]
+    assert origins("ooooooooo", lookback=3, stride=3) == [2, 5, 8]
     # The stride counts rows, not windows: a gap does not shift it.
-    assert origins("x.xxxxxxx", lookback=3, stride=3) == [5, 8]
+    assert origins("o.ooooooo", lookback=3, stride=3) == [5, 8]
 
 
 def test_make_origins_keeps_windows_within_their_series():
     # Rows 0-3 and 4-8.
-    found = origins("xxxxxxxxx", targets="xxxxxxxxx", offsets=[0, 4, 9], lookback=2, horizon=1)
+    found = origins("ooooooooo", targets="ooooooooo", offsets=[0, 4, 9], lookback=2, horizon=1)
     assert found == [1, 2, 5, 6, 7]
 
 
 def test_make_origins_strides_in_every_series_anew():
-    assert origins("xxxxxxxxx", offsets=[0, 4, 9], lookback=2, stride=2) == [1, 3, 5, 7]
+    assert origins("ooooooooo", offsets=[0, 4, 9], lookback=2, stride=2) == [1, 3, 5, 7]
 
 
 def test_make_origins_takes_every_nth_row_at_a_sampling_rate():
     # Lookback 3 at rate 2 reaches 4 rows back, horizon 2 reaches 4 rows ahead.
-    whole = "x" * 10
+    whole = "o" * 10
     found = origins(whole, targets=whole, lookback=3, horizon=2, sampling_rate=2)
     assert found == [4, 5]
 
 
 def test_make_origins_at_a_sampling_rate_does_not_mind_a_gap_between_its_rows():
     # Origin 4 sees rows 0 2 4; origin 5 rows 1 3 5.
-    assert origins("xxx.xx", lookback=3, sampling_rate=2) == [4]
-    assert origins("xxxx.x", lookback=3, sampling_rate=2) == [5]
+    assert origins("ooo.oo", lookback=3, sampling_rate=2) == [4]
+    assert origins("oooo.o", lookback=3, sampling_rate=2) == [5]
 
 
 def test_make_origins_of_a_series_shorter_than_the_window_is_empty():
-    assert origins("xx", offsets=[0, 1, 2], lookback=2) == []
+    assert origins("oo", offsets=[0, 1, 2], lookback=2) == []
 
 
 def test_make_origins_of_one_step_at_a_sampling_rate_longer_than_the_series():
-    assert origins("x.x", lookback=1, sampling_rate=5) == [0, 2]
+    assert origins("o.o", lookback=1, sampling_rate=5) == [0, 2]
 
 
 def brute_force(inputs, targets, offsets, lookback, horizon, stride, rate) -> list[int]:
@@ -138,4 +138,4 @@ def test_make_origins_agrees_with_looking_at_every_row(
 
 def test_make_origins_needs_targets_for_a_horizon():
     with pytest.raises(AssertionError):
-        origins("xxxx", lookback=2, horizon=1)
+        origins("oooo", lookback=2, horizon=1)
