@@ -2,9 +2,9 @@
 
 from pipelines_lib.config.base import Config
 from pipelines_lib.config.dataset import BAR_COLUMNS, DatasetConfig, SourceConfig
-from pipelines_lib.config.models import (
-    DetectorConfig,
-    ForecasterConfig,
+from pipelines_lib.config.detector import DetectorConfig
+from pipelines_lib.config.forecaster import NAIVE_MODELS, ForecasterConfig
+from pipelines_lib.config.training import (
     NetworkConfig,
     ScalerKind,
     SplitConfig,
@@ -13,6 +13,7 @@ from pipelines_lib.config.models import (
 
 __all__ = [
     "BAR_COLUMNS",
+    "NAIVE_MODELS",
     "Config",
     "DatasetConfig",
     "DetectorConfig",

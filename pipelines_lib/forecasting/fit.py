@@ -27,7 +27,7 @@ from pipelines_lib.series.parts import (
     refuse_unknown_series,
 )
 from pipelines_lib.series.periodicity import find_period
-from pipelines_lib.series.splits import make_split
+from pipelines_lib.series.splits import Split, make_split
 from pipelines_lib.series.windows import horizon_rows
 from pipelines_lib.training import EpochReport, TrainingResult, WindowData, seeded, train
 
@@ -57,6 +57,7 @@ def fit_forecaster(
     dataset: DatasetConfig,
     config: ForecasterConfig,
     device: torch.device,
+    split: Split | None = None,
     checkpoint: Path | None = None,
     on_epoch: Callable[[EpochReport], None] = lambda report: None,
 ) -> FittedForecaster:
@@ -72,7 +73,7 @@ def fit_forecaster(
     """
     refuse_unknown_series(config.train_series, panel, "train_series")
     lag = config.sampling_rate
-    split = make_split(
+    split = split or make_split(
         first=int(panel.position.min()),
         last=panel.last_position,
         config=config.split,
