@@ -9,6 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from pipelines_lib.config.overrides import (
+    explain,
+    find_path,
+    leaf_fields,
+    parse_value,
+    put_value,
+    split_override,
+)
 from pipelines_lib.errors import ConfigError, shown
 
 if TYPE_CHECKING:
@@ -108,12 +116,9 @@ def resolve_parameters(job: Job, overrides: Sequence[str] = ()) -> dict[str, Any
     parameters = _copied(job.parameters)
     fields = _leaf_fields(flow)
     for override in overrides:
-        name, separator, text = override.partition("=")
-        if not separator:
-            raise ConfigError(f"--set {override!r} has no '=': write it as name=value")
-        path = _find_path(name.strip(), fields)
-        value = _parsed(text, fields[path])
-        _put(parameters, path.split("."), value)
+        name, text = split_override(override, said="--set")
+        path = find_path(name, fields, said="--set")
+        put_value(parameters, path, parse_value(text, fields[path]))
     try:
         return flow.validate_parameters(parameters)
     except (ParameterTypeError, SignatureMismatchError) as error:
@@ -132,47 +137,8 @@ def _leaf_fields(flow: "Flow") -> dict[str, Any]:
     leaves: dict[str, Any] = {}
     for name, hint in hints.items():
         if name != "return":
-            leaves |= _leaves(name, hint)
+            leaves |= leaf_fields(name, hint)
     return leaves
-
-
-def _leaves(path: str, hint: Any) -> dict[str, Any]:
-    from pydantic import BaseModel
-
-    if isinstance(hint, type) and issubclass(hint, BaseModel):
-        leaves: dict[str, Any] = {}
-        for name, info in hint.model_fields.items():
-            leaves |= _leaves(f"{path}.{name}", info.annotation)
-        return leaves
-    return {path: hint}
-
-
-def _find_path(name: str, fields: dict[str, Any]) -> str:
-    if name in fields:
-        return name
-    found = [path for path in fields if path.endswith(f".{name}")]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise ConfigError(f"--set {name} could mean {', '.join(found)}: write the one you mean")
-    raise ConfigError(
-        f"--set {name}: there is no such parameter; there are {shown(fields, limit=80)}"
-    )
-
-
-def _parsed(text: str, hint: Any) -> Any:
-    if typing.get_origin(hint) is list:
-        return [part.strip() for part in text.split(",") if part.strip()]
-    if text == "" and type(None) in typing.get_args(hint):
-        return None
-    return text
-
-
-def _put(parameters: dict[str, Any], path: list[str], value: Any) -> None:
-    *parents, last = path
-    for name in parents:
-        parameters = parameters.setdefault(name, {})
-    parameters[last] = value
 
 
 def _copied(value: Any) -> Any:
@@ -187,9 +153,5 @@ def _readable(error: Exception) -> str:
 
     cause = error.__cause__ or error.__context__
     if isinstance(cause, ValidationError):
-        return "; ".join(
-            f"{'.'.join(map(str, e['loc']))}: {e['msg'].removeprefix('Value error, ')}"
-            + ("" if isinstance(e["input"], dict) else f" (got {e['input']!r})")
-            for e in cause.errors()
-        )
+        return explain(cause)
     return " ".join(str(error).split())

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from pipelines_lib.config.training import NetworkConfig, SplitConfig, TrainingConfig
 
 NAIVE_MODELS = ("last_value", "drift", "seasonal_naive")
-"""Models without weights: there is nothing to train, but intervals, judging and bundle are alike."""
+"""Models without weights: nothing to train; intervals, judging and bundle are like the others."""
 
 
 class ForecasterConfig(NetworkConfig):

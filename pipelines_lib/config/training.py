@@ -31,7 +31,10 @@ class TrainingConfig(Config):
     loss: Literal["mse", "mae", "huber"] = Field("mse", description="Loss on scaled values.")
     clip_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")
     weight_decay: float = Field(
-        0.0, ge=0, le=1, description="Share of a weight taken off per unit of learning rate (AdamW)."
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of a weight taken off per unit of learning rate (AdamW).",
     )
     weight_averaging: float = Field(
         0.0,

@@ -63,10 +63,21 @@ class Tracker:
 
     @contextmanager
     def run(
-        self, dataset: str, task: str, *, name: str, tags: Mapping[str, str] | None = None
+        self,
+        dataset: str,
+        task: str,
+        *,
+        name: str,
+        tags: Mapping[str, str] | None = None,
+        parent: "Run | None" = None,
     ) -> Iterator["Run"]:
-        """Open a run; it ends as FINISHED, or as FAILED with the error as a tag."""
+        """Open a run; it ends as FINISHED, or as FAILED with the error as a tag.
+
+        A run with a `parent` stands below it on MLflow's page.
+        """
         stamped = {"tidewatch.dataset": dataset, "code_version": code_version(), **(tags or {})}
+        if parent is not None:
+            stamped["mlflow.parentRunId"] = parent.run_id
         created = self.client.create_run(
             self.experiment_id(dataset, task), run_name=name, tags=stamped
         )
