@@ -106,7 +106,7 @@ class Forecaster:
         data = prepared.make_data(device)
         with torch.inference_mode():
             parts = [
-                network(data.inputs_at(batch)).float().cpu()
+                network(data.inputs(batch)).float().cpu()
                 for batch in torch.as_tensor(origins, device=device).split(WINDOWS_AT_ONCE)
                 if len(batch)
             ]

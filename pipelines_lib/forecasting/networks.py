@@ -11,12 +11,13 @@ from torch import nn
 from pipelines_lib.config import ForecasterConfig, TrainingConfig
 from pipelines_lib.models import Ensemble, Network, PerSeries, make_forecast_network
 from pipelines_lib.training import (
+    LOSSES,
     EpochReport,
     ForecastData,
     TrainingResult,
     load_weights,
     pinball,
-    point_loss,
+    point,
     save_weights,
     seeded,
     train,
@@ -70,7 +71,9 @@ def train_networks(
         The mean losses by epoch over the networks that came so far.
     """
     results, finished = [], []
-    loss_of = pinball(config.quantiles) if config.learns_quantiles else point_loss(config.training)
+    loss_of = point(LOSSES[config.training.loss])
+    if config.learns_quantiles:
+        loss_of = pinball(config.quantiles)
     jobs = list(_single_networks(network, config))
     for number, (single, of_series, training) in enumerate(jobs):
         ours, done = checkpoint, None
@@ -122,7 +125,7 @@ def _single_networks(
     if isinstance(network, PerSeries):
         for_series = [(one, number) for number, one in enumerate(network.networks)]
     for made, of_series in for_series:
-        members = made.members if isinstance(made, Ensemble) else [made]
+        members = list(made.networks) if isinstance(made, Ensemble) else [made]
         for offset, member in enumerate(members):
             seed = config.training.seed + offset
             yield member, of_series, config.training.model_copy(update={"seed": seed})

@@ -92,7 +92,7 @@ def _derived(panel: Panel) -> list[str]:
 
 def is_scaled(names: list[str]) -> np.ndarray:
     """Return True for the columns that a scaler should touch: all but the calendar's (F,)."""
-    return np.array([name not in CALENDAR_COLUMNS for name in names])
+    return np.array([name not in CALENDAR_COLUMNS for name in names], dtype=bool)
 
 
 def make_target(panel: Panel, target: str, *, target_kind: str, steps: int = 1) -> np.ndarray:
