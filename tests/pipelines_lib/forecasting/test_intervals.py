@@ -35,9 +35,9 @@ def test_fit_width_is_negative_where_the_network_s_interval_is_too_wide():
 def test_interval_unit_grows_with_the_root_of_the_step_of_log_returns(fitted_forecaster):
     prepared = fitted_forecaster.forecaster.prepare
     config = ForecasterConfig(horizon=4)
-    assert interval_unit(prepared, np.arange(2), config).tolist() == [
-        [1.0, 2**0.5, 3**0.5, 2.0]
-    ] * 2
+    assert (
+        interval_unit(prepared, np.arange(2), config).tolist() == [[1.0, 2**0.5, 3**0.5, 2.0]] * 2
+    )
 
 
 def test_interval_unit_local_follows_the_movement_of_the_newest_steps(fit_sine, panel_of):
