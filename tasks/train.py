@@ -47,6 +47,7 @@ def train_forecaster_model(dataset: str, config: ForecasterConfig) -> Trained:
     from pipelines_lib.forecasting.compare import compare_forecasters
     from pipelines_lib.forecasting.fit import fit_forecaster
     from pipelines_lib.forecasting.forecaster import Forecaster
+    from pipelines_lib.forecasting.networks import count_networks
     from pipelines_lib.reports.training import draw_forecaster
     from pipelines_lib.tracking import decide_promotion, forecaster_name, load_champion
 
@@ -57,7 +58,11 @@ def train_forecaster_model(dataset: str, config: ForecasterConfig) -> Trained:
         dataset, "forecast", name=f"{name} seed {config.training.seed}"
     ) as run:
         path = _log_inputs(context, run, declared, config, panel, version, task="forecast")
-        with epoch_progress(f"forecaster of {dataset}", config.training.max_epochs) as on_epoch:
+        with epoch_progress(
+            f"forecaster of {dataset}",
+            config.training.max_epochs,
+            networks=count_networks(config, len(panel.series_ids)),
+        ) as on_epoch:
             fitted = fit_forecaster(
                 panel,
                 dataset=declared,

@@ -61,6 +61,11 @@ class ForecasterConfig(NetworkConfig):
     series_embedding: bool = Field(
         False, description="segment: learn a vector for each series, beside the position's."
     )
+    segment_skip: bool = Field(
+        False,
+        description="segment: add a linear map from the window's segments to the horizon's, the "
+        "same for every step of a segment; with segments of a season, a weighted seasonal mean.",
+    )
     kernel: int = Field(7, ge=2, le=1000, description="convolution: steps that a filter sees.")
     members: int = Field(
         1, ge=1, le=32, description="Networks trained from different seeds; their mean forecasts."
