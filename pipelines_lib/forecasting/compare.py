@@ -4,9 +4,9 @@ import numpy as np
 import torch
 
 from pipelines_lib.comparison import Comparison
-from pipelines_lib.forecasting.evaluation import MODEL
 from pipelines_lib.forecasting.fit import FittedForecaster, evaluate_on
 from pipelines_lib.forecasting.forecaster import Forecaster
+from pipelines_lib.forecasting.metrics import MODEL
 from pipelines_lib.series.panel import Panel
 from pipelines_lib.series.windows import make_origins
 

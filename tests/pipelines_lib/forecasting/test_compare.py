@@ -60,7 +60,7 @@ def test_compare_forecasters_counts_only_windows_that_both_can_forecast_from(
     both = (panel.row_series[ours.test_origins] == 1) | (
         panel.row_in_series[ours.test_origins] >= 390
     )
-    assert compared.challenger == pytest.approx(ours.evaluation.losses["lstm"][both].mean())
+    assert compared.challenger == pytest.approx(ours.evaluation.losses["model"][both].mean())
     assert compared.baseline == pytest.approx(ours.evaluation.losses["last_value"][both].mean())
 
 
