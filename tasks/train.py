@@ -45,6 +45,7 @@ class Trained:
 def train_forecaster_model(dataset: str, config: ForecasterConfig) -> Trained:
     """Train a forecaster, judge it beside baselines and champion, register it."""
     from pipelines_lib.forecasting.compare import compare_forecasters
+    from pipelines_lib.forecasting.evaluation import name_model
     from pipelines_lib.forecasting.fit import fit_forecaster
     from pipelines_lib.forecasting.forecaster import Forecaster
     from pipelines_lib.forecasting.networks import count_networks
@@ -75,15 +76,9 @@ def train_forecaster_model(dataset: str, config: ForecasterConfig) -> Trained:
         compared = compare_forecasters(
             fitted, champion[1] if champion else None, panel, device=context.device
         )
-        decision = decide_promotion(
-            challenger=compared.challenger,
-            champion=compared.champion,
-            baseline=compared.baseline,
-            baseline_name="last value",
-            measure="MASE",
-            rows=compared.rows,
-            obstacle=compared.obstacle,
-        )
+        decision = decide_promotion(compared, baseline_name="last value", measure="MASE")
+        run.set_tags({"model.kind": name_model(config)})
+        run.log_text("by_horizon.csv", fitted.evaluation.by_horizon.to_csv(index=False))
         run.log_text("by_series.csv", fitted.evaluation.by_series.to_csv(index=False))
         figures = draw_forecaster(fitted, unit=declared.unit)
         return _log_results(
@@ -132,13 +127,7 @@ def train_detector_model(dataset: str, config: DetectorConfig) -> Trained:
             device=context.device,
         )
         decision = decide_promotion(
-            challenger=compared.challenger,
-            champion=compared.champion,
-            baseline=compared.baseline,
-            baseline_name="windowed PCA",
-            measure="1 - average precision",
-            rows=compared.rows,
-            obstacle=compared.obstacle,
+            compared, baseline_name="windowed PCA", measure="1 - average precision"
         )
         run.set_tags({"truth": fitted.evaluation.truth})
         figures = draw_detector(fitted, unit=declared.unit)
