@@ -71,7 +71,7 @@ def train(
 
     Args:
         model: Maps what `data` gathers to answers; moved to the data's device, left in eval mode.
-            Its `begin_epoch`, if it has one, is told how many epochs are finished before each.
+            Its `begin_epoch`, if it has one, is told the number of each epoch, from 1, before it.
         data: The series.
         train_origins: Origins of the windows to learn from, drawn anew in each epoch.
         validation_origins: Origins of the windows that decide when to stop.
@@ -122,7 +122,7 @@ def train(
         began = time.perf_counter()
 
         drawn = torch.randperm(len(train_set), generator=shuffle)[:n_drawn]
-        begin_epoch(progress.epoch)
+        begin_epoch(progress.epoch + 1)
         model.train()
         total = torch.zeros((), device=device)
         for batch in train_set[drawn.to(device)].split(config.batch_size):
