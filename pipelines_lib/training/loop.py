@@ -71,7 +71,7 @@ def train(
 
     Args:
         model: Maps what `data` gathers to answers; moved to the data's device, left in eval mode.
-            Its `begin_epoch`, if it has one, is told before each epoch which it is, from 1.
+            Its `begin_epoch`, if it has one, is told the number of each epoch, from 1, before it.
         data: The series.
         train_origins: Origins of the windows to learn from, drawn anew in each epoch.
         validation_origins: Origins of the windows that decide when to stop.

@@ -18,7 +18,7 @@ class Schedule:
     def __init__(
         self, optimizer: torch.optim.Optimizer, config: TrainingConfig, *, steps_per_epoch: int
     ) -> None:
-        self._groups = optimizer.param_groups
+        self._optimizer = optimizer
         self._first = config.learning_rate
         self._cosine = config.schedule == "cosine"
         self._steps = config.max_epochs * steps_per_epoch
@@ -31,7 +31,7 @@ class Schedule:
     @property
     def learning_rate(self) -> float:
         """Return the rate in force."""
-        return float(self._groups[0]["lr"])
+        return float(self._optimizer.param_groups[0]["lr"])
 
     def before_step(self, step: int) -> None:
         """Set the rate of step 0, 1, ..., counted over all epochs."""
@@ -58,5 +58,5 @@ class Schedule:
             self._set(state["_last_lr"][0])
 
     def _set(self, learning_rate: float) -> None:
-        for group in self._groups:
+        for group in self._optimizer.param_groups:
             group["lr"] = learning_rate
