@@ -188,9 +188,7 @@ def _prepare(
     return prepared, parts
 
 
-def _lack_windows(
-    panel: Panel, parts: dict[str, np.ndarray], usable: np.ndarray
-) -> dict[str, str]:
+def _lack_windows(panel: Panel, parts: dict[str, np.ndarray], usable: np.ndarray) -> dict[str, str]:
     """Say which usable series have no window to train or to stop by, each on its own."""
     reasons = {}
     for part in ("train", "validation"):

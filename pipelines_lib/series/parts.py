@@ -99,9 +99,7 @@ def make_part_origins(
     return parts
 
 
-def explain_unready(
-    panel: Panel, run: np.ndarray, series: np.ndarray, need: int
-) -> dict[str, str]:
+def explain_unready(panel: Panel, run: np.ndarray, series: np.ndarray, need: int) -> dict[str, str]:
     """Say of each numbered series how many complete steps end at its last row, and the need."""
     newest = run[panel.offsets[1:] - 1]
     return {

@@ -64,7 +64,7 @@ def train(
     checkpoint: Path | None = None,
     on_epoch: Callable[[EpochReport], None] = lambda report: None,
 ) -> TrainingResult:
-    """Train a network on windows, stop early, keep the best weights.
+    """Train a network on windows, stop early, keep the best weights; or go on and keep the last.
 
     Call it inside `seeded`: dropout draws from PyTorch's generator. On a GPU the forward pass runs
     in bfloat16. With `weight_averaging` the averaged weights are judged and kept.
@@ -143,7 +143,8 @@ def train(
             validation_loss = evaluate_loss(model, data, validation_set, loss_of, config.batch_size)
             progress.epoch += 1
             _refuse_non_finite(progress.epoch, train_loss, validation_loss, config)
-            if validation_loss < progress.best_loss * (1 - IMPROVEMENT):
+            improved = validation_loss < progress.best_loss * (1 - IMPROVEMENT)
+            if improved or config.keep == "last":
                 progress.best_loss, progress.best_epoch = validation_loss, progress.epoch
                 best = _copy(model)
 

@@ -12,7 +12,8 @@ class Schedule:
     """Set an optimizer's learning rate as the config wants it.
 
     plateau: lowered after an epoch, where the validation loss stalls. cosine: set before each step
-    to the half cosine that reaches 0 after `max_epochs`. constant: left alone.
+    to the half cosine that reaches 0 after `max_epochs`, rising linearly at first over
+    `warmup_steps`. constant: left alone.
     """
 
     def __init__(
@@ -21,6 +22,7 @@ class Schedule:
         self._optimizer = optimizer
         self._first = config.learning_rate
         self._cosine = config.schedule == "cosine"
+        self._warmup = config.warmup_steps
         self._steps = config.max_epochs * steps_per_epoch
         self._plateau = None
         if config.schedule == "plateau":
@@ -36,7 +38,8 @@ class Schedule:
     def before_step(self, step: int) -> None:
         """Set the rate of step 0, 1, ..., counted over all epochs."""
         if self._cosine:
-            self._set(self._first * (1 + math.cos(math.pi * step / self._steps)) / 2)
+            risen = min(1.0, (step + 1) / (self._warmup + 1))
+            self._set(self._first * risen * (1 + math.cos(math.pi * step / self._steps)) / 2)
 
     def after_epoch(self, validation_loss: float) -> None:
         """Lower the rate if it is time."""

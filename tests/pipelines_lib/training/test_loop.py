@@ -92,6 +92,13 @@ def test_train_keeps_the_best_weights_not_the_last(fit_weight):
     assert same(network, only_first)
 
 
+def test_train_keeps_the_last_weights_where_it_is_told_to(fit_weight):
+    network, result = fit_weight(**APART, max_epochs=4, patience=1, keep="last")
+    best, _ = fit_weight(**APART, max_epochs=4, patience=1)
+    assert (len(result.history), result.best_epoch, result.stopped) == (4, 4, "max_epochs")
+    assert not same(network, best)
+
+
 def test_train_stops_early(fit_weight):
     _, result = fit_weight(**APART, max_epochs=50, patience=3)
     assert (result.stopped, len(result.history)) == ("patience", 4)
@@ -214,6 +221,17 @@ def test_train_follows_a_cosine_to_zero(fit_weight):
     # Two steps an epoch, eight in all; an epoch reports its last: steps 1, 3, 5 and 7.
     expected = [0.05 * (1 + math.cos(math.pi * step / 8)) for step in (1, 3, 5, 7)]
     assert [epoch.learning_rate for epoch in result.history] == pytest.approx(expected)
+
+
+def test_train_rises_to_the_cosine_over_the_warmup(fit_weight):
+    fields = {"schedule": "cosine", "batch_size": 20, "max_epochs": 8, "patience": 9}
+    _, at_once = fit_weight(**TOGETHER, **fields)
+    _, risen = fit_weight(**TOGETHER, **fields, warmup_steps=3)  # a step an epoch
+    ratio = [
+        a.learning_rate / b.learning_rate
+        for a, b in zip(risen.history, at_once.history, strict=True)
+    ]
+    assert ratio == pytest.approx([0.25, 0.5, 0.75, 1, 1, 1, 1, 1])
 
 
 def test_train_stopped_by_its_listener_leaves_the_checkpoint(fit_weight, tmp_path):
