@@ -63,7 +63,8 @@ class Segment(Network):
         _, state = self.recurrent(embedded, lengths=lengths, masks=masks)
         decoded = branch(self.recurrent.rnn, self.queries(inputs), state, masks=masks)
         steps = self.head(self.dropout(decoded))  # (B, M, w * Q)
-        return steps.reshape(len(steps), -1, self.n_outputs)[:, : self.horizon]
+        whole = steps.unflatten(-1, (self.steps, self.n_outputs)).flatten(1, 2)
+        return whole[:, : self.horizon]
 
     def cut(self, past: Tensor) -> Tensor:
         """Cut the newest whole segments out of windows (B, L, F): (B, S, w * F)."""
