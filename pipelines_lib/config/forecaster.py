@@ -90,6 +90,11 @@ class ForecasterConfig(NetworkConfig):
         description="last: the target's last value is taken off the window and added to the "
         "forecast; auto: last for levels, none for log returns.",
     )
+    mirror: bool = Field(
+        False,
+        description="In training, turn the target of half of the windows upside down: nothing is "
+        "learned of which way it tended to go.",
+    )
     features: list[str] = Field(
         default=[
             "open_return",

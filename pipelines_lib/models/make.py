@@ -7,6 +7,7 @@ from pipelines_lib.models.cells import Cell
 from pipelines_lib.models.convolution import Convolution
 from pipelines_lib.models.last_step import LastStep
 from pipelines_lib.models.linear import LinearMap
+from pipelines_lib.models.mirrored import Mirrored
 from pipelines_lib.models.network import Network
 from pipelines_lib.models.segment import Segment
 from pipelines_lib.models.seq2seq import Seq2Seq
@@ -27,6 +28,7 @@ def make_forecast_network(
         ConfigError: The model has no network.
     """
     network = _make(config, n_inputs=n_inputs, n_future=n_future, n_series=n_series)
+    network = Mirrored(network) if config.mirror else network
     return Anchored(network) if config.anchored else network
 
 
@@ -62,6 +64,7 @@ def _make(config: ForecasterConfig, *, n_inputs: int, n_future: int, n_series: i
             return Segment(
                 cell,
                 segment_steps=config.segment_steps,
+                skip_lookback=config.lookback if config.segment_skip else 0,
                 n_series=n_series if config.series_embedding else 0,
                 **sizes,
             )

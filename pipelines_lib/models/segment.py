@@ -30,13 +30,25 @@ class Segment(Network):
         cell: Cell,
         *,
         segment_steps: int,
+        skip_lookback: int,
         n_inputs: int,
         n_future: int,
         n_series: int,
         horizon: int,
         n_outputs: int,
     ) -> None:
-        """Make the network; `n_series` 0: without an embedding of the series."""
+        """Make the network.
+
+        Args:
+            cell: The recurrent layer.
+            segment_steps: Steps of a segment.
+            skip_lookback: Lookback of the linear path beside the recurrent one; 0: without.
+            n_inputs: Columns of a window.
+            n_future: Columns known of the steps ahead.
+            n_series: Series that get a vector each; 0: none do.
+            horizon: Steps ahead.
+            n_outputs: Outputs of each step.
+        """
         super().__init__()
         self.steps, self.horizon, self.n_outputs = segment_steps, horizon, n_outputs
         self.n_segments = math.ceil(horizon / segment_steps)
@@ -50,6 +62,10 @@ class Segment(Network):
         )
         self.dropout = nn.Dropout(cell.dropout)
         self.head = nn.Linear(cell.hidden, segment_steps * n_outputs)
+        self.skip = None
+        if skip_lookback:
+            self.skip = nn.Linear(skip_lookback // segment_steps, self.n_segments, bias=False)
+            nn.init.zeros_(self.skip.weight)  # training begins with the recurrent path alone
 
     def forward(self, inputs: Inputs) -> Tensor:
         """Map scaled windows (B, L, F) to scaled forecasts (B, H, Q)."""
@@ -64,7 +80,19 @@ class Segment(Network):
         decoded = branch(self.recurrent.rnn, self.queries(inputs), state, masks=masks)
         steps = self.head(self.dropout(decoded))  # (B, M, w * Q)
         whole = steps.unflatten(-1, (self.steps, self.n_outputs)).flatten(1, 2)
+        if self.skip is not None:
+            whole = whole + self.straight(segments).unsqueeze(-1)
         return whole[:, : self.horizon]
+
+    def straight(self, segments: Tensor) -> Tensor:
+        """Map the target's segments (B, S, w * F) linearly to the horizon's (B, M * w).
+
+        The weights are the same for every step of a segment, after SparseTSF (Lin et al. 2024,
+        arXiv:2405.00946). The padding of a short series counts as data here.
+        """
+        assert self.skip is not None
+        own = segments.unflatten(-1, (self.steps, -1))[..., 0]  # (B, S, w)
+        return self.skip(own.transpose(1, 2)).transpose(1, 2).flatten(1)
 
     def cut(self, past: Tensor) -> Tensor:
         """Cut the newest whole segments out of windows (B, L, F): (B, S, w * F)."""

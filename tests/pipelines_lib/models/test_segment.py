@@ -138,3 +138,17 @@ def test_forward_reads_all_inputs_of_a_segment():
         changed = past.clone()
         changed[:, 4, column] += 1.0
         assert (network(Inputs(changed)) != network(Inputs(past))).any(1).all()
+
+
+def test_segment_skip_adds_a_linear_map_from_segments_to_segments():
+    inputs = make_inputs()
+    plain, skipping = make().eval(), make(segment_skip=True).eval()
+    skipping.load_state_dict(plain.state_dict(), strict=False)
+    assert torch.equal(plain(inputs), skipping(inputs))  # the map begins at 0
+    with torch.no_grad():  # the first segment ahead repeats the newest, the second the one before
+        skipping.skip.weight[0, -1] = 1.0
+        skipping.skip.weight[1, -2] = 2.0
+    own = inputs.past[..., 0]
+    added = (skipping(inputs) - plain(inputs))[..., 0]
+    torch.testing.assert_close(added[:, :3], own[:, 9:12], atol=1e-5, rtol=0)
+    torch.testing.assert_close(added[:, 3:], 2 * own[:, 6:8], atol=1e-5, rtol=0)
