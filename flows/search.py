@@ -3,6 +3,7 @@
 from prefect import flow
 
 from pipelines_lib.config import DatasetConfig, ForecasterConfig, SearchConfig
+from pipelines_lib.config.space import parse_space
 from tasks.ingest import ingest_rows
 from tasks.outcome import end_state
 from tasks.search import Searched, search_forecaster
@@ -23,6 +24,7 @@ def search(
         forecaster: What the search starts from; what is not in the space stays as it is here.
         search: What is varied, how often, and by whom.
     """
+    parse_space(search.space, forecaster)  # a mistake is refused before anything is fetched
     ingested = ingest_rows(dataset)
     searched = search_forecaster(dataset.name, forecaster, search)
     return end_state(searched, ingested.report)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pipelines_lib.tracking import Run
 
 TASK = "search"
-STUDY_TAG = "tidewatch.study"
+KEY_TAG = "tidewatch.study_key"
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def search_forecaster(dataset: str, config: ForecasterConfig, search: SearchConf
         )
         _tell_start(context, study, dataset, unpruned)
         study.begin_with(config)
-        with context.tracker.run(dataset, TASK, name=name, tags={STUDY_TAG: name}) as run:
+        with context.tracker.run(dataset, TASK, name=name, tags=_tags(study)) as run:
             run.log_config(config)
             run.log_config(search, prefix="search.")
             run.log_config(declared, prefix="dataset.")
@@ -136,7 +136,7 @@ def _tell_start(context: Context, study: "Study", dataset: str, unpruned: str) -
     from pipelines_lib.tracking.leftovers import end_killed_runs
 
     logger = get_run_logger()
-    killed = end_killed_runs(context.tracker, dataset, TASK, tags={STUDY_TAG: study.name})
+    killed = end_killed_runs(context.tracker, dataset, TASK, tags={KEY_TAG: study.key})
     if killed or study.ended:
         logger.info("study %s goes on after %d trials", study.name, len(study.ended))
     if unpruned:
@@ -160,7 +160,7 @@ def _try_all(
                 declared.name,
                 TASK,
                 name=f"{study.name} trial {trial.number}",
-                tags={STUDY_TAG: study.name, "trial": str(trial.number)},
+                tags=_tags(study) | {"trial": str(trial.number)},
                 parent=run,
             ) as child:
                 outcome = run_trial(
@@ -255,6 +255,11 @@ def _store_job(
         tags=["search"],
     )
     return name, str(path)
+
+
+def _tags(study: "Study") -> dict[str, str]:
+    """Return the tags of a study's runs; the key tells homes apart that share an MLflow server."""
+    return {"tidewatch.study": study.name, KEY_TAG: study.key}
 
 
 def _shown(value: object) -> str:

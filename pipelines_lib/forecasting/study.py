@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import optuna
@@ -35,7 +36,10 @@ NOT_COMPARABLE = {
     "training.validation_windows": "losses are of other windows",
     "scope": "a series' epochs say nothing of the others",
 }
-"""Fields without which validation losses of trials can be compared, epoch by epoch."""
+"""Fields that, where varied, forbid to compare the validation losses of trials, and why."""
+
+ATTEMPTS = 3
+"""Times that a trial is begun whose process is killed."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,11 @@ class Study:
     def name(self) -> str:
         """Return the study's name."""
         return self.record.study_name
+
+    @property
+    def key(self) -> str:
+        """Return what tells this study from others of the same name elsewhere."""
+        return self.record.user_attrs["key"]
 
     @property
     def ended(self) -> list[FrozenTrial]:
@@ -122,6 +131,8 @@ def open_study(
         made = optuna.create_study(
             storage=storage, study_name=name, direction="minimize", load_if_exists=True
         )
+        if "key" not in made.user_attrs:
+            made.set_user_attr("key", uuid4().hex)
         _try_again(made)
         count = len(made.get_trials(deepcopy=False))
         made.sampler = _sampler(search, count)
@@ -188,18 +199,28 @@ def _sampler(search: SearchConfig, count: int) -> optuna.samplers.BaseSampler:
 def _try_again(study: optuna.Study) -> None:
     """End trials of a dead process as failed, and queue their values once more.
 
-    Each step leaves what the next start needs to go on, should this process be killed as well.
+    Values under which the process dies every time, for want of memory say, are given up after
+    ATTEMPTS. Each step leaves what the next start needs to go on, should this process die as well.
     """
     trials = study.get_trials(deepcopy=False)
     running = [trial for trial in trials if trial.state == TrialState.RUNNING]
-    killed = sorted({*study.user_attrs.get("killed", ()), *(trial.number for trial in running)})
+    again = {trial.number for trial in running if _attempt(trial) < ATTEMPTS}
+    killed = sorted(again | set(study.user_attrs.get("killed", ())))
     study.set_user_attr("killed", killed)
     for trial in running:
         study.tell(trial.number, state=TrialState.FAIL)
     queued = {trial.user_attrs.get("again") for trial in trials}
     for number in killed:
         if number not in queued:
-            study.enqueue_trial(_values(trials[number]), user_attrs={"again": number})
+            attempt = _attempt(trials[number]) + 1
+            about = {"again": number, "attempt": attempt}
+            if attempt == ATTEMPTS:
+                about["reason"] = f"its process was killed {ATTEMPTS} times"
+            study.enqueue_trial(_values(trials[number]), user_attrs=about)
+
+
+def _attempt(trial: FrozenTrial) -> int:
+    return int(trial.user_attrs.get("attempt", 1))
 
 
 def _values(trial: FrozenTrial) -> dict[str, Any]:
@@ -214,8 +235,9 @@ def _stored(path: Path) -> Iterator[optuna.storages.RDBStorage]:
             f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": 30}}
         )
     except (SQLAlchemyError, StorageInternalError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
         raise ConfigError(
-            f"study file {path} cannot be used: {error}; delete it to begin anew"
+            f"study file {path} cannot be used: {reason}; delete it to begin anew"
         ) from error
     try:
         yield storage
