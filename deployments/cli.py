@@ -31,7 +31,7 @@ def run(
     job: Annotated[str, typer.Argument(help="Name of the job; `tidewatch jobs` lists them.")],
     set_: Set = None,
 ) -> None:
-    """Run a job in this process with its parameters from deployments/prefect.yaml."""
+    """Run a job in this process: one of deployments/prefect.yaml, or one that a search stored."""
     _run(job, set_ or [])
 
 
@@ -219,14 +219,17 @@ def _run(name: str, overrides: list[str]) -> None:
     resolve_parameters(job, overrides)  # a mistake is refused before a server is started
     quieten_logs()
     result = run_job(job, overrides)
-    from deployments.summary import print_ingest, print_night
+    from deployments.summary import print_ingest, print_night, print_search
     from pipelines_lib.reports.summary import NightSummary
     from tasks.ingest import Ingested
+    from tasks.search import Searched
 
     if isinstance(result, NightSummary):
         print_night(result, Console(), mlflow_server=settings.mlflow_uri)
     elif isinstance(result, Ingested):
         print_ingest(result.report, Console(), seconds=result.seconds)
+    elif isinstance(result, Searched):
+        print_search(result, Console())
     else:
         typer.echo(f"{name}: {_in_words(result)}")
 

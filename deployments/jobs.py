@@ -1,14 +1,15 @@
-"""The jobs of deployments/prefect.yaml: read, overridden, validated, run."""
+"""The jobs of deployments/prefect.yaml and those that runs stored: read, validated, run."""
 
 import importlib
 import typing
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from deployments.environment import load_settings
 from pipelines_lib.config.overrides import (
     explain,
     find_path,
@@ -60,33 +61,63 @@ class Job:
             ) from error
 
 
-def read_jobs(path: Path = JOBS_FILE) -> dict[str, Job]:
-    """Read every job, by name.
+def read_jobs(path: Path | None = None) -> dict[str, Job]:
+    """Read the jobs of a file, by name; without one, the declared jobs, then the stored ones.
 
     Raises:
-        ConfigError: The file cannot be read, or holds a job twice.
+        ConfigError: A file cannot be read, or two jobs have one name.
     """
+    if path is None:
+        jobs = read_jobs(JOBS_FILE)
+        return jobs | _read_stored_jobs(load_settings().jobs_dir, declared=jobs)
     try:
         listed = yaml.safe_load(path.read_text(encoding="utf-8"))["deployments"]
     except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
         raise ConfigError(f"{path} is no list of deployments: {error}; correct it") from error
-    jobs: dict[str, Job] = {}
+    jobs = {}
     for entry in listed:
-        missing = [key for key in ("name", "entrypoint") if not entry.get(key)]
-        if missing:
-            raise ConfigError(f"{path}: the job {entry} lacks {', '.join(missing)}: add it")
-        job = Job(
-            entry["name"],
-            entry["entrypoint"],
-            " ".join(entry.get("description", "").split()),
-            entry.get("parameters") or {},
-            entry.get("schedules") or [],
-            entry.get("tags") or [],
-        )
+        job = _make_job(entry, path)
         if job.name in jobs:
             raise ConfigError(f"{path} holds the job {job.name} twice: rename one")
         jobs[job.name] = job
     return jobs
+
+
+def _read_stored_jobs(folder: Path, *, declared: Container[str]) -> dict[str, Job]:
+    """Read the jobs that runs have stored, one file each, named as the job."""
+    jobs: dict[str, Job] = {}
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            entry = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, yaml.YAMLError) as error:
+            raise ConfigError(f"{path} is no job: {error}; correct or delete it") from error
+        if not isinstance(entry, dict):
+            raise ConfigError(f"{path} is no job: it holds {entry!r}; correct or delete it")
+        job = _make_job(entry, path)
+        if job.name != path.stem:
+            raise ConfigError(
+                f"{path} holds the job {job.name!r}: name the file and the job the same"
+            )
+        if job.name in declared:
+            raise ConfigError(
+                f"{path} has the name of a job in {JOBS_FILE}: delete it, or rename file and job"
+            )
+        jobs[job.name] = job
+    return jobs
+
+
+def _make_job(entry: dict[str, Any], path: Path) -> Job:
+    missing = [key for key in ("name", "entrypoint") if not entry.get(key)]
+    if missing:
+        raise ConfigError(f"{path}: the job {entry} lacks {', '.join(missing)}: add it")
+    return Job(
+        entry["name"],
+        entry["entrypoint"],
+        " ".join(entry.get("description", "").split()),
+        entry.get("parameters") or {},
+        entry.get("schedules") or [],
+        entry.get("tags") or [],
+    )
 
 
 def find_job(name: str) -> Job:

@@ -1,4 +1,4 @@
-"""A night's summary, or an ingest's, in the terminal."""
+"""What a night, an ingest or a search did, in the terminal."""
 
 import sys
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from pipelines_lib.ingestion import IngestReport
     from pipelines_lib.reports.summary import NightSummary
+    from tasks.search import Searched
 
 LINES = 10
 NAMES = 3
@@ -149,3 +150,55 @@ def print_ingest(report: "IngestReport", console: Console, *, seconds: float) ->
     rows.add_row("Seconds", f"{seconds:.1f}")
     console.print(f"[bold]{report.dataset}: rows until {report.last_time[:16] or 'none'}[/]")
     console.print(rows, soft_wrap=True)
+
+
+def print_search(searched: "Searched", console: Console) -> None:
+    """Print what a search found, what it is worth on rows that no trial saw, and how to use it."""
+    table = Table(
+        title=escape(f"MASE on {searched.test_windows:,} held-out windows that no trial saw"),
+        title_justify="left",
+        box=None,
+        padding=(0, 2, 0, 0),
+    )
+    table.add_column("")
+    table.add_column("MASE", justify="right")
+    names = {"best": "best trial", "base": "what the search started from"}
+    for name, mase in sorted(searched.test_mase.items(), key=lambda item: item[1]):
+        table.add_row(names.get(name, name.replace("_", " ")), f"{mase:.4f}")
+    rows = Table(box=None, show_header=False, pad_edge=False)
+    rows.add_column(style="bold", no_wrap=True)
+    rows.add_column()
+    counts = [f"{count} {state}" for state, count in searched.trials.items() if count]
+    rows.add_row("Trials", f"{', '.join(counts)}; {searched.wished} wished")
+    values = ", ".join(f"{path}={value}" for path, value in searched.best_values.items())
+    rows.add_row("Best", escape(f"trial {searched.best_trial}: {values}"))
+    rows.add_row(
+        "Selection",
+        f"MASE {searched.selection_mase['best']:.4f} on the rows that trials competed on, "
+        f"{searched.selection_mase['last_value']:.4f} of the last value",
+    )
+    for note in searched.notes:
+        rows.add_row("Note", escape(note))
+    rows.add_row("Worth", _worth(searched.test_mase))
+    rows.add_row("Seconds", f"{searched.seconds:.1f}")
+    rows.add_row("MLflow run", searched.run_id)
+    rows.add_row("Job", escape(f"{searched.job}, stored as {searched.stored}"))
+    rows.add_row("Run it", escape(f"{sys.argv[0]} run {searched.job}"))
+    console.print(f"[bold]{searched.dataset}: study {searched.study}[/]")
+    console.print(table)
+    console.print()
+    console.print(rows, soft_wrap=True)
+
+
+def _worth(mase: dict[str, float]) -> str:
+    """Say in words what the best trial is worth beside the others."""
+    baselines = {name: value for name, value in mase.items() if name not in ("best", "base")}
+    name, least = min(baselines.items(), key=lambda item: item[1])
+    if mase["best"] == mase["base"]:
+        gained = "the search found nothing better than what it started from"
+    else:
+        better = "better" if mase["best"] < mase["base"] else "worse"
+        share = abs(100 * (1 - mase["best"] / mase["base"]))
+        gained = f"{share:.1f} % {better} than what the search started from"
+    verdict = "beats" if mase["best"] < least else "does not beat"
+    return f"{gained}; it {verdict} the best baseline ({name.replace('_', ' ')})"

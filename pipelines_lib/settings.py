@@ -79,3 +79,13 @@ class Settings(BaseSettings):
     def checkpoints_dir(self) -> Path:
         """Return the folder of unfinished trainings."""
         return self.home_dir / "checkpoints"
+
+    @property
+    def studies_dir(self) -> Path:
+        """Return the folder of the searches' studies."""
+        return self.home_dir / "studies"
+
+    @property
+    def jobs_dir(self) -> Path:
+        """Return the folder of the jobs that runs have stored."""
+        return self.home_dir / "jobs"

@@ -4,6 +4,7 @@ from pipelines_lib.config.base import Config
 from pipelines_lib.config.dataset import BAR_COLUMNS, DatasetConfig, SourceConfig
 from pipelines_lib.config.detector import DetectorConfig
 from pipelines_lib.config.forecaster import NAIVE_MODELS, ForecasterConfig
+from pipelines_lib.config.search import SearchConfig
 from pipelines_lib.config.training import (
     NetworkConfig,
     ScalerKind,
@@ -20,6 +21,7 @@ __all__ = [
     "ForecasterConfig",
     "NetworkConfig",
     "ScalerKind",
+    "SearchConfig",
     "SourceConfig",
     "SplitConfig",
     "TrainingConfig",

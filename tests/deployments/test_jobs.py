@@ -4,10 +4,10 @@ from datetime import date
 
 import pytest
 
-from deployments.jobs import Job, find_job, read_jobs, resolve_parameters
+from deployments.jobs import JOBS_FILE, Job, find_job, read_jobs, resolve_parameters
 from pipelines_lib.errors import ConfigError
 
-JOBS = read_jobs()
+JOBS = read_jobs(JOBS_FILE)
 
 
 @pytest.mark.parametrize("name", JOBS)
@@ -97,7 +97,7 @@ def test_help_comes_without_the_heavy_imports(run_python):
 
 def test_flows_load_without_torch_and_mlflow(run_python):
     loaded = run_python(
-        "import sys, flows.nightly, flows.maintain, flows.train_detector; "
-        "print([m for m in ('torch', 'mlflow', 'deltalake') if m in sys.modules])"
+        "import sys, flows.nightly, flows.search, flows.maintain, flows.train_detector; "
+        "print([m for m in ('torch', 'mlflow', 'deltalake', 'optuna') if m in sys.modules])"
     )
     assert loaded == "[]"
