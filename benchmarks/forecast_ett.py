@@ -106,8 +106,9 @@ def make_config(horizon: int, *, seed: int, budget: str) -> ForecasterConfig:
 def read_channels(path: Path) -> tuple[Panel, DatasetConfig]:
     """Read a file `date, channel, channel, ...` as one series a channel."""
     wide = pd.read_csv(path, parse_dates=["date"])
-    step = int(wide["date"].diff().median() / pd.Timedelta(minutes=1))
-    offset = int((wide["date"].iloc[0] - pd.Timestamp(0)) / pd.Timedelta(minutes=1)) % step
+    minutes = wide["date"].to_numpy(dtype="datetime64[m]").astype("int64")
+    step = int(np.median(np.diff(minutes)))
+    offset = int(minutes[0]) % step
     dataset = DatasetConfig(
         name="ett",
         kind="values",

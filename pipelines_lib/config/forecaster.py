@@ -169,6 +169,12 @@ class ForecasterConfig(NetworkConfig):
             raise ValueError(
                 f"segment_steps {self.segment_steps} exceeds lookback {self.lookback}: lower it"
             )
+        told = [name for name in self.features if name != "calendar"]
+        if self.mirror and told:
+            raise ValueError(
+                f"mirror turns the target alone upside down, and {', '.join(told)} would contradict "
+                "it: leave features empty, or mirror off"
+            )
         if self.model == "convolution" and self.kernel > self.lookback:
             raise ValueError(f"kernel {self.kernel} exceeds lookback {self.lookback}: lower it")
         return self

@@ -76,8 +76,8 @@ def make_part_origins(
     """Return the origins of train, validation, calibration and test windows.
 
     `run` (N,) counts the known steps in a row that end at each row; `lookback` of them make a
-    window. A window belongs to the part that holds all its targets; without a horizon, its origin. The
-    stride and `train_series` (empty: all) apply to the training windows only.
+    window. A window belongs to the part that holds all its targets; without a horizon, its origin.
+    The stride and `train_series` (empty: all) apply to the training windows only.
     """
     parts = {}
     for name, span in vars(split).items():

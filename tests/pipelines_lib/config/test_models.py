@@ -70,3 +70,17 @@ def test_detector_config_refuses_the_calendar_as_a_feature():
 
 def test_forecaster_config_takes_the_calendar_as_a_feature():
     assert ForecasterConfig(features=["close", "calendar"]).features == ["close", "calendar"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"lookback": 10, "min_lookback": 11}, "min_lookback 11 exceeds lookback 10"),
+        ({"model": "segment", "segment_steps": 31}, "segment_steps 31 exceeds lookback 30"),
+        ({"model": "convolution", "kernel": 31}, "kernel 31 exceeds lookback 30"),
+        ({"mirror": True, "features": ["open", "calendar"]}, "and open would contradict it"),
+    ],
+)
+def test_forecaster_config_refuses_fields_that_do_not_go_together(fields, sentence):
+    with pytest.raises(ValidationError, match=sentence):
+        ForecasterConfig(**fields)

@@ -1,4 +1,4 @@
-"""Naive models under the same interface: nothing trained, but judged, calibrated and saved alike."""
+"""Naive models under the same interface: nothing trained; judged, calibrated, saved alike."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""Several networks in one forecaster: seeds, series, short histories; a kill between two of them."""
+"""Several networks in one forecaster: seeds, series, short histories; a kill between two."""
 
 from dataclasses import replace
 
@@ -85,7 +85,7 @@ def test_scope_per_series_leaves_out_a_series_that_ended_before_validation(
 def test_scope_per_series_refuses_a_dataset_without_any(fit_sine, panel_of, sine_panel):
     values = sine_panel.values[:420, 0].copy()
     values[258:295] = np.nan
-    with pytest.raises(SeriesError, match="no series can have a network.*validation window"):
+    with pytest.raises(SeriesError, match=r"no series can have a network.*validation window"):
         fit_sine(panel_of({"A": values}), scope="per_series", training=ONCE)
 
 
