@@ -219,12 +219,15 @@ def _run(name: str, overrides: list[str]) -> None:
     resolve_parameters(job, overrides)  # a mistake is refused before a server is started
     quieten_logs()
     result = run_job(job, overrides)
-    from deployments.summary import print_ingest, print_night
+    from deployments.summary import print_backtest, print_ingest, print_night
     from pipelines_lib.reports.summary import NightSummary
+    from tasks.backtest import Backtested
     from tasks.ingest import Ingested
 
     if isinstance(result, NightSummary):
         print_night(result, Console(), mlflow_server=settings.mlflow_uri)
+    elif isinstance(result, Backtested):
+        print_backtest(result.summary, Console(), mlflow_server=settings.mlflow_uri)
     elif isinstance(result, Ingested):
         print_ingest(result.report, Console(), seconds=result.seconds)
     else:

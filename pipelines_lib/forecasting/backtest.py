@@ -31,6 +31,7 @@ from pipelines_lib.forecasting.prepare import Prepared
 from pipelines_lib.forecasting.significance import paired_test
 from pipelines_lib.series.panel import Panel
 from pipelines_lib.series.splits import Split, make_split, walk_forward_folds
+from pipelines_lib.training import EpochReport
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ class JudgedFold:
     evaluations: dict[str, Evaluation]
     seconds: dict[str, float]
     """Wall time of fitting and forecasting, by variant."""
+    left_out: dict[str, str]
+    """Series that the base could not learn from, with the reason."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,9 @@ def run_backtest(
                 device=device,
             )
             seconds[name] += time.perf_counter() - began
-        folds.append(JudgedFold(number + 1, split, refits, evaluations, seconds))
+        folds.append(
+            JudgedFold(number + 1, split, refits, evaluations, seconds, fitted[BASE].left_out)
+        )
         on_fold(folds[-1])
     overall = {
         name: join_evaluations([fold.evaluations[name] for fold in folds]) for name in configs
@@ -170,7 +175,12 @@ def split_folds(panel: Panel, config: ForecasterConfig, backtest: BacktestConfig
 
 
 def fit_newest(
-    panel: Panel, *, dataset: DatasetConfig, config: ForecasterConfig, device: torch.device
+    panel: Panel,
+    *,
+    dataset: DatasetConfig,
+    config: ForecasterConfig,
+    device: torch.device,
+    on_epoch: Callable[[EpochReport], None] = lambda report: None,
 ) -> FittedForecaster:
     """Fit on all data: only one horizon of newest steps is held out, since a fit is always judged.
 
@@ -181,7 +191,9 @@ def fit_newest(
     split = split_history(
         panel, config.model_copy(update={"split": config.split.model_copy(update=held_out)})
     )
-    return fit_forecaster(panel, dataset=dataset, config=config, device=device, split=split)
+    return fit_forecaster(
+        panel, dataset=dataset, config=config, device=device, split=split, on_epoch=on_epoch
+    )
 
 
 SHARES = (

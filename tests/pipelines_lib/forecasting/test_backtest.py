@@ -109,7 +109,7 @@ def test_run_backtest_tests_a_naive_variant_against_itself(result):
     assert result.versus["base"]["narrow"].statistic == pytest.approx(
         -result.versus["narrow"]["base"].statistic
     )
-    assert result.versus["base"]["last_value"].days == 72
+    assert result.versus["base"]["last_value"].origins == 72
 
 
 def test_run_backtest_fits_a_fold_as_fit_forecaster_would(backtest, fit_sine, config, sine_panel):

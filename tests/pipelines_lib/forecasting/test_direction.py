@@ -37,7 +37,7 @@ def test_direction_test_does_not_praise_naming_the_commoner_direction(moves):
 
 def test_direction_test_counts_moved_steps_only(moves):
     halted = np.where(np.arange(200) % 2, 0.0, moves)
-    assert direction_test(judge(halted, moves)).days == 100
+    assert direction_test(judge(halted, moves)).origins == 100
 
 
 @pytest.mark.parametrize("still", ["moves", "named"])
