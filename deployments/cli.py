@@ -219,13 +219,16 @@ def _run(name: str, overrides: list[str]) -> None:
     resolve_parameters(job, overrides)  # a mistake is refused before a server is started
     quieten_logs()
     result = run_job(job, overrides)
-    from deployments.summary import print_ingest, print_night, print_search
+    from deployments.summary import print_backtest, print_ingest, print_night, print_search
     from pipelines_lib.reports.summary import NightSummary
+    from tasks.backtest import Backtested
     from tasks.ingest import Ingested
     from tasks.search import Searched
 
     if isinstance(result, NightSummary):
         print_night(result, Console(), mlflow_server=settings.mlflow_uri)
+    elif isinstance(result, Backtested):
+        print_backtest(result.summary, Console(), mlflow_server=settings.mlflow_uri)
     elif isinstance(result, Ingested):
         print_ingest(result.report, Console(), seconds=result.seconds)
     elif isinstance(result, Searched):

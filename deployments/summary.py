@@ -1,4 +1,4 @@
-"""What a night, an ingest or a search did, in the terminal."""
+"""What a night, an ingest, a backtest or a search did, in the terminal."""
 
 import sys
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from pipelines_lib.ingestion import IngestReport
     from pipelines_lib.reports.summary import NightSummary
+    from pipelines_lib.reports.verdicts import BacktestSummary
     from tasks.search import Searched
 
 LINES = 10
@@ -120,6 +121,41 @@ def print_night(night: "NightSummary", console: Console, *, mlflow_server: str =
     rows.add_row("MLflow page", mlflow_server if mlflow_server.startswith("http") else page)
     say()
     say(rows, soft_wrap=True)
+
+
+def print_backtest(found: "BacktestSummary", console: Console, *, mlflow_server: str = "") -> None:
+    """Print each variant and baseline over all folds, then what is real and what is not.
+
+    `mlflow_server` is the address of an MLflow server; empty: the default database is used.
+    """
+    from pipelines_lib.reports.verdicts import COLUMNS, backtest_sentence, told
+
+    console.print()
+    console.print(f"[bold]{found.dataset}: backtest of {found.target}[/]")
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    for number, title in enumerate(COLUMNS):
+        table.add_column(title, justify="left" if number < 2 else "right", no_wrap=True)
+    for line in found.lines:
+        table.add_row(*[escape(cell) for cell in line.cells()])
+    console.print(table)
+    rows = Table(box=None, show_header=False, pad_edge=False)
+    rows.add_column(style="bold", no_wrap=True)
+    rows.add_column()
+    rows.add_row("Judged on", backtest_sentence(found))
+    for verdict in sorted(found.verdicts, key=lambda verdict: not verdict.real):
+        rows.add_row(told(verdict), escape(verdict.sentence))
+    if found.final:
+        rows.add_row("Final fit", escape(found.final))
+    for name, why in list(found.left_out.items())[:NAMES]:
+        rows.add_row("Left out", escape(f"{name}: {why}"))
+    if len(found.left_out) > NAMES:
+        rows.add_row("Left out", f"and {len(found.left_out) - NAMES:,} more series")
+    rows.add_row("Seconds", f"{found.seconds:.1f}")
+    rows.add_row("MLflow run", found.run_id)
+    page = f"{sys.argv[0]} page mlflow, then http://127.0.0.1:5000"
+    rows.add_row("MLflow page", mlflow_server if mlflow_server.startswith("http") else page)
+    console.print()
+    console.print(rows, soft_wrap=True)
 
 
 def print_ingest(report: "IngestReport", console: Console, *, seconds: float) -> None:

@@ -10,16 +10,17 @@ SIGNIFICANT = 0.05
 
 @dataclass(frozen=True)
 class PairedTest:
-    """Whether one method loses less than another on the same days, by more than chance.
+    """Whether one method loses less than another from the same origins, by more than chance.
 
     `difference` is the mean loss of the first minus the second's: below 0 the first is better.
-    `p` is two-sided; None: there are too few days to tell.
+    `p` is two-sided; None: there are too few origins to tell.
     """
 
     difference: float
     statistic: float | None
     p: float | None
-    days: int
+    origins: int
+    """Points in time that were compared; the series of one count once."""
 
     @property
     def better(self) -> bool:
@@ -35,7 +36,7 @@ class PairedTest:
     def words(self) -> str:
         """Return the p-value as people write it, or why there is none."""
         if self.p is None:
-            return f"too few held-out days to tell: {self.days}"
+            return f"too few held-out origins to tell: {self.origins}"
         return "p < 0.001" if self.p < 0.001 else f"p = {self.p:.2g}"
 
 

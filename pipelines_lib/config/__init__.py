@@ -1,5 +1,6 @@
 """What a run does: frozen pydantic models that are also the flows' parameters."""
 
+from pipelines_lib.config.backtest import BacktestConfig
 from pipelines_lib.config.base import Config
 from pipelines_lib.config.dataset import BAR_COLUMNS, DatasetConfig, SourceConfig
 from pipelines_lib.config.detector import DetectorConfig
@@ -15,6 +16,7 @@ from pipelines_lib.config.training import (
 __all__ = [
     "BAR_COLUMNS",
     "NAIVE_MODELS",
+    "BacktestConfig",
     "Config",
     "DatasetConfig",
     "DetectorConfig",

@@ -172,8 +172,8 @@ class ForecasterConfig(NetworkConfig):
         told = [name for name in self.features if name != "calendar"]
         if self.mirror and told:
             raise ValueError(
-                f"mirror turns the target alone upside down, and {', '.join(told)} would contradict "
-                "it: leave features empty, or mirror off"
+                f"mirror turns the target alone upside down, and {', '.join(told)} would "
+                "contradict it: leave features empty, or mirror off"
             )
         if self.model == "convolution" and self.kernel > self.lookback:
             raise ValueError(f"kernel {self.kernel} exceeds lookback {self.lookback}: lower it")

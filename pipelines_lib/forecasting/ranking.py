@@ -51,7 +51,7 @@ def rank_metrics(judged: Judged) -> tuple[dict[str, float], dict[str, np.ndarray
             if statistic is not None and np.isfinite(statistic):
                 metrics[f"{prefix}rank_correlation{end}_t"] = statistic
         if name == MODEL:
-            metrics["rank_days"] = float(days.sum())
+            metrics["rank_origins"] = float(days.sum())
     return metrics, by_step
 
 

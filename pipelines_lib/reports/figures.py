@@ -15,7 +15,9 @@ LABELS = {
     "drift": "drift",
     "seasonal_naive": "seasonal naive",
 }
-COLOURS = [MODEL, NAIVE, "#8a9ba8", "#c9b18a"]
+BASELINES = {"last_value": NAIVE, "drift": "#8a9ba8", "seasonal_naive": "#c9b18a"}
+VARIANTS = [MODEL, "#2a9d8f", "#8e5aa8", "#d1495b", "#5c7a29", "#e07a1f"]
+"""Colours of models side by side, none of them a baseline's."""
 BARS = 24
 """Steps ahead beyond which lines say more than bars."""
 DPI = 110
@@ -29,20 +31,20 @@ def draw_forecast_path(
     `paths` has `time`, `actual`, `forecast`, `lower`, `upper`, `last_value` of one series; `model`
     is what people call the model.
     """
-    figure, axes = _axes(f"{series_id}: one-step forecast on held-out rows", unit)
+    figure, axes = make_axes(f"{series_id}: one-step forecast on held-out rows", unit)
     time = paths["time"]
     axes.fill_between(time, paths["lower"], paths["upper"], color=BAND, alpha=0.15, lw=0)
     axes.plot(time, paths["actual"], color=INK, lw=1.4, label="actual")
     axes.plot(time, paths["last_value"], color=NAIVE, lw=1.0, ls=":", label="last value")
     axes.plot(time, paths["forecast"], color=MODEL, lw=1.2, label=f"{model}, with interval")
-    return _finished(figure)
+    return finish(figure)
 
 
 def draw_next_steps(
     history: pd.DataFrame, forecast: pd.DataFrame, *, series_id: str, unit: str
 ) -> Figure:
     """Draw the newest observations (`time`, `value`) and the forecast after them."""
-    figure, axes = _axes(f"{series_id}: next {len(forecast)} steps", unit)
+    figure, axes = make_axes(f"{series_id}: next {len(forecast)} steps", unit)
     last = history.iloc[-1]
     time = [last["time"], *forecast["time"]]
     axes.plot(history["time"], history["value"], color=INK, lw=1.4, label="observed")
@@ -52,7 +54,7 @@ def draw_next_steps(
         time, [last["value"], *forecast["value"]], color=MODEL, lw=1.6, marker=".", label="forecast"
     )
     axes.axhline(last["value"], color=NAIVE, lw=1.0, ls=":", label="last value")
-    return _finished(figure)
+    return finish(figure)
 
 
 def draw_error_by_horizon(
@@ -67,15 +69,12 @@ def draw_error_by_horizon(
         model: What people call the model.
     """
     title = {"mae": "Mean absolute error", "mase": "Mean absolute scaled error"}[measure]
-    figure, axes = _axes(f"{title} by step ahead, held-out rows", unit, dates=False)
-    columns = {measure: model}
-    for name in by_horizon.columns:
-        if name.endswith(f"_{measure}"):
-            baseline = name.removesuffix(f"_{measure}")
-            columns[name] = LABELS.get(baseline, baseline)
+    figure, axes = make_axes(f"{title} by step ahead, held-out rows", unit, dates=False)
+    columns = {measure: (model, MODEL)}
+    columns |= {f"{name}_{measure}": (LABELS[name], BASELINES[name]) for name in BASELINES}
+    columns = {name: shown for name, shown in columns.items() if name in by_horizon}
     width, steps = 0.8 / len(columns), by_horizon["step"]
-    for number, (name, label) in enumerate(columns.items()):
-        colour = COLOURS[number % len(COLOURS)]
+    for number, (name, (label, colour)) in enumerate(columns.items()):
         if len(steps) > BARS:
             axes.plot(steps, by_horizon[name], color=colour, lw=1.3, label=label)
         else:
@@ -85,12 +84,12 @@ def draw_error_by_horizon(
         axes.set_ylim(bottom=0)
     axes.set_xlabel("steps ahead")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    return _finished(figure)
+    return finish(figure)
 
 
 def draw_losses(history: pd.DataFrame, *, best_epoch: int) -> Figure:
     """Draw training and validation loss per epoch (`epoch`, `train_loss`, `validation_loss`)."""
-    figure, axes = _axes("Loss by epoch, scaled values", "", dates=False)
+    figure, axes = make_axes("Loss by epoch, scaled values", "", dates=False)
     axes.plot(history["epoch"], history["train_loss"], color=NAIVE, marker=".", label="training")
     axes.plot(
         history["epoch"], history["validation_loss"], color=MODEL, marker=".", label="validation"
@@ -98,7 +97,7 @@ def draw_losses(history: pd.DataFrame, *, best_epoch: int) -> Figure:
     axes.axvline(best_epoch, color=INK, lw=0.8, ls=":", label=f"kept: epoch {best_epoch}")
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    return _finished(figure)
+    return finish(figure)
 
 
 def draw_scores(
@@ -126,9 +125,9 @@ def draw_scores(
     for axes in (top, bottom):
         for _, event in events.iterrows():
             axes.axvspan(event["start"] - half, event["end"] + half, color=ALARM, alpha=0.25, lw=0)
-        _tidy(axes)
-    _date_axis(bottom)
-    return _finished(figure)
+        tidy(axes)
+    use_dates(bottom)
+    return finish(figure)
 
 
 def as_data_uri(figure: Figure) -> str:
@@ -138,18 +137,20 @@ def as_data_uri(figure: Figure) -> str:
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def _axes(title: str, unit: str, *, dates: bool = True) -> tuple[Figure, Axes]:
+def make_axes(title: str, unit: str, *, dates: bool = True) -> tuple[Figure, Axes]:
+    """Return a wide figure with one pair of axes; `unit` is the vertical one's label."""
     figure = Figure(figsize=(9, 3.2), layout="constrained")
     axes = figure.subplots()
     axes.set_title(title, loc="left", fontsize=10, color=INK)
     axes.set_ylabel(unit)
-    _tidy(axes)
+    tidy(axes)
     if dates:
-        _date_axis(axes)
+        use_dates(axes)
     return figure, axes
 
 
-def _tidy(axes: Axes) -> None:
+def tidy(axes: Axes) -> None:
+    """Leave of the frame only what a reader needs."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color="#e4e7eb", lw=0.6)
     axes.tick_params(labelsize=8, colors=INK)
@@ -157,13 +158,15 @@ def _tidy(axes: Axes) -> None:
     axes.set_axisbelow(True)
 
 
-def _date_axis(axes: Axes) -> None:
+def use_dates(axes: Axes) -> None:
+    """Write dates on the horizontal axis, as short as they can be."""
     locator = AutoDateLocator()
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
 
 
-def _finished(figure: Figure) -> Figure:
+def finish(figure: Figure) -> Figure:
+    """Put the legend above the axes."""
     handles, labels = figure.axes[-1].get_legend_handles_labels()
     figure.legend(
         handles, labels, loc="outside upper right", frameon=False, fontsize=8, ncols=len(handles)

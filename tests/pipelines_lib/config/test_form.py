@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from pipelines_lib import config
 from pipelines_lib.config import (
+    BacktestConfig,
     Config,
     DatasetConfig,
     DetectorConfig,
@@ -21,6 +22,7 @@ from pipelines_lib.config import (
 )
 
 CONFIGS = [
+    BacktestConfig,
     DatasetConfig,
     DetectorConfig,
     ForecasterConfig,

@@ -41,7 +41,7 @@ def test_compare_forecasters_tests_the_days_that_both_were_judged_on(
 ):
     compared = compare_forecasters(fitted_forecaster, hasty.forecaster, sine_panel, device=CPU)
     against = compared.versus_champion
-    assert against.days == compared.versus_baseline.days == 56
+    assert against.origins == compared.versus_baseline.origins == 56
     assert against.difference == pytest.approx(compared.challenger - compared.champion)
     assert against.better
     assert compared.versus_baseline.better

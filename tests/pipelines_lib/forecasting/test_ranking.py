@@ -62,7 +62,7 @@ def test_rank_metrics_is_the_mean_of_spearman_s_by_day_and_step(days):
     assert metrics["rank_correlation"] == pytest.approx(expected.mean())
     assert metrics["rank_correlation_step_1"] == pytest.approx(expected[:, 0].mean())
     assert by_step["rank_correlation"] == pytest.approx(expected.mean(axis=0))
-    assert metrics["rank_days"] == 12
+    assert metrics["rank_origins"] == 12
     assert metrics["rank_correlation_step_1_t"] == pytest.approx(
         stats.ttest_1samp(expected[:, 0], 0).statistic
     )
@@ -91,7 +91,7 @@ def test_rank_metrics_needs_five_series_a_day(days):
 def test_rank_metrics_counts_days_with_enough_series_only(days):
     short = (days["position"] != 2) | (days["series"] < 3)
     metrics, _ = rank_metrics(judge(**{name: values[short] for name, values in days.items()}))
-    assert metrics["rank_days"] == 11
+    assert metrics["rank_origins"] == 11
 
 
 def test_rank_metrics_measures_changes_around_zero_in_units_of_the_series():

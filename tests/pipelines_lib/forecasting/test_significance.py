@@ -87,7 +87,7 @@ def test_paired_test_does_not_take_series_of_one_day_for_days():
     day = np.repeat(rng.normal(0.1, 1.0, 30), 500)  # every series loses what the day loses
     first = day + rng.normal(0, 1e-3, len(day))
     test = paired_test(first, np.zeros(len(day)), position=np.repeat(np.arange(30), 500), reach=1)
-    assert test.days == 30
+    assert test.origins == 30
     assert not test.significant
     assert stats.ttest_1samp(first, 0.0).pvalue < 0.01  # what it would say of 15,000 days
 
@@ -99,7 +99,7 @@ def test_paired_test_is_antisymmetric_and_leaves_unknown_losses_out():
     position = rng.permutation(60)
     ours = paired_test(first, second, position=position, reach=2)
     theirs = paired_test(second, first, position=position, reach=2)
-    assert ours.days == 59
+    assert ours.origins == 59
     assert (ours.statistic, ours.p) == (pytest.approx(-theirs.statistic), pytest.approx(theirs.p))
     assert ours.difference == pytest.approx(np.nanmean(first - second))
 
@@ -117,7 +117,7 @@ def test_paired_test_of_a_method_with_itself():
         (0.0312, -1.0, "p = 0.031", True),
         (0.0312, 1.0, "p = 0.031", False),
         (0.05, -1.0, "p = 0.05", False),
-        (None, -1.0, "too few held-out days to tell: 6", False),
+        (None, -1.0, "too few held-out origins to tell: 6", False),
     ],
 )
 def test_paired_test_words(p, difference, words, better):

@@ -1,0 +1,223 @@
+"""A backtest in plain values and sentences: what is real, and what cannot be told from nothing."""
+
+from dataclasses import dataclass, field
+
+from scipy import stats
+
+from pipelines_lib.comparison import SIGNIFICANT, PairedTest, skill_pct
+from pipelines_lib.config.backtest import BASE
+from pipelines_lib.forecasting.backtest import BacktestResult
+from pipelines_lib.forecasting.evaluation import name_model
+from pipelines_lib.reports.summary import number
+
+WORDS = {
+    "last_value": "the last value",
+    "drift": "the drift",
+    "seasonal_naive": "the seasonal naive",
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A sentence on one claim, and whether it is told from nothing."""
+
+    sentence: str
+    real: bool
+
+
+@dataclass(frozen=True)
+class MethodLine:
+    """A variant, or a baseline, over all folds; None where a figure is undefined."""
+
+    name: str
+    model: str
+    """What people call its model; `baseline` of one."""
+    metrics: dict[str, float]
+    seconds: float | None = None
+    p: PairedTest | None = None
+    """Against the last value; None of a baseline."""
+
+    def cells(self) -> list[str]:
+        """Return the line as text, in the order of COLUMNS."""
+        shares = ("skill_pct", "coverage_pct", "direction_pct")
+        values = [self.metrics.get(name) for name in ("mase", "mae", "rmse")]
+        written = ["" if value is None else number(value) for value in values]
+        for name in shares:
+            value = self.metrics.get(name)
+            sign = "+" if name == "skill_pct" else ""
+            written.append("" if value is None else f"{value:{sign}.1f} %")
+        rank = self.metrics.get("rank_correlation")
+        written.append("" if rank is None else f"{rank:+.3f}")
+        written.append("" if self.p is None else self.p.words.removeprefix("p = "))
+        written.append("" if self.seconds is None else f"{self.seconds:.1f}")
+        return [self.name, self.model, *written]
+
+
+COLUMNS = ("", "model", "MASE", "MAE", "RMSE", "skill", "coverage", "direction", "rank corr.",
+           "DM p", "seconds")  # fmt: skip
+"""Skill and p-value are against the last value."""
+
+
+@dataclass(frozen=True)
+class BacktestSummary:
+    """What a person wants to know of a backtest; times as text."""
+
+    dataset: str
+    target: str
+    unit: str
+    n_folds: int
+    folds: str
+    """How they walked, in words."""
+    windows: int
+    n_series: int
+    origins: int
+    horizon: int
+    first: str
+    last: str
+    lines: list[MethodLine]
+    verdicts: list[Verdict]
+    run_id: str = ""
+    final: str = ""
+    """What became of the final fit; empty: there was none."""
+    seconds: float = 0.0
+    left_out: dict[str, str] = field(default_factory=dict)
+    """Series that the newest fit could not learn from, with the reason."""
+
+
+def summarise_backtest(
+    result: BacktestResult, *, dataset: str, target: str, unit: str, folds: str
+) -> BacktestSummary:
+    """Put a backtest into plain values."""
+    base = result.overall[BASE]
+    times = base.judged.time
+    minutes = (times.astype("datetime64[m]") != times.astype("datetime64[D]")).any()
+    resolution = "datetime64[m]" if minutes else "datetime64[D]"
+    lines = [
+        MethodLine(
+            name,
+            name_model(result.configs[name]),
+            evaluation.metrics,
+            result.seconds(name),
+            result.versus[name]["last_value"],
+        )
+        for name, evaluation in result.overall.items()
+    ]
+    for baseline in result.baselines:
+        prefix = f"{baseline}_"
+        theirs = {
+            name.removeprefix(prefix): value
+            for name, value in base.metrics.items()
+            if name.startswith(prefix)
+        }
+        lines.append(MethodLine(baseline.replace("_", " "), "baseline", theirs))
+    return BacktestSummary(
+        dataset,
+        target,
+        unit,
+        len(result.folds),
+        folds,
+        int(base.metrics["test_windows"]),
+        int(base.metrics["test_series"]),
+        result.versus[BASE]["last_value"].origins,
+        len(base.judged.ahead),
+        str(times.min().astype(resolution)).replace("T", " "),
+        str(times.max().astype(resolution)).replace("T", " "),
+        lines,
+        [verdict for name in result.configs for verdict in make_verdicts(result, name)],
+        left_out=result.folds[-1].left_out,
+    )
+
+
+def make_verdicts(result: BacktestResult, variant: str) -> list[Verdict]:
+    """Say of a variant what is real and what is not, a verdict for each claim."""
+    metrics = result.overall[variant].metrics
+    headline = "mase" if "mase" in metrics else "mae"
+    verdicts = []
+    for other, test in result.versus[variant].items():
+        if other in result.configs:
+            if other != BASE:  # each variant beside the base is enough
+                continue
+            theirs, words = result.overall[other].metrics[headline], BASE
+        else:
+            theirs, words = metrics[f"{other}_{headline}"], WORDS.get(other, other)
+        gain = skill_pct(metrics[headline], theirs)
+        verdicts.append(_versus(variant, words, gain, test))
+    verdicts += _direction(variant, metrics, result.directions[variant])
+    return verdicts + _order(variant, metrics)
+
+
+def _versus(name: str, other: str, gain_pct: float, test: PairedTest) -> Verdict:
+    told = f"DM {test.words}"
+    if not test.significant:
+        more = "more" if gain_pct < 0 else "less"
+        sentence = (
+            f"{name} cannot be told from {other} ({abs(gain_pct):.1f} % {more} error, {told})"
+        )
+    elif test.difference < 0:
+        sentence = f"{name} beats {other} by {gain_pct:.1f} % ({told})"
+    else:
+        sentence = f"{name} is worse than {other} by {-gain_pct:.1f} % ({told})"
+    return Verdict(sentence, test.significant)
+
+
+def _direction(name: str, metrics: dict[str, float], test: PairedTest | None) -> list[Verdict]:
+    if test is None:
+        return []
+    verdict = "cannot be told from"
+    if test.significant:
+        verdict = "more than" if test.difference < 0 else "less than"
+    sentence = (
+        f"{name} names {metrics['direction_pct']:.1f} % of directions right: {verdict} the "
+        f"{metrics['direction_majority_pct']:.1f} % of always naming the commoner one "
+        f"({test.words})"
+    )
+    return [Verdict(sentence, test.significant)]
+
+
+def _order(name: str, metrics: dict[str, float]) -> list[Verdict]:
+    statistic = metrics.get("rank_correlation_t")
+    if statistic is None:
+        return []
+    p = 2 * stats.t.sf(abs(statistic), metrics["rank_origins"] - 1)
+    found = (
+        f"rank correlation {metrics['rank_correlation']:+.3f}, t = {statistic:.1f} over "
+        f"{metrics['rank_origins']:,.0f} origins"
+    )
+    if p >= SIGNIFICANT:
+        sentence = f"{name}'s order of the series cannot be told from chance ({found})"
+    else:
+        how = "better" if statistic > 0 else "worse"
+        sentence = f"{name} orders the series {how} than chance ({found})"
+    return [Verdict(sentence, bool(p < SIGNIFICANT))]
+
+
+def to_markdown(summary: BacktestSummary) -> str:
+    """Return a backtest as markdown, for the Prefect artifact and MLflow."""
+    lines = [
+        f"# {summary.dataset}: backtest of {summary.target}",
+        "",
+        backtest_sentence(summary),
+        "",
+        "| " + " | ".join(COLUMNS) + " |",
+        "|---|---|" + "---:|" * (len(COLUMNS) - 2),
+        *["| " + " | ".join(line.cells()) + " |" for line in summary.lines],
+        "",
+        *[f"- **{told(v)}**: {v.sentence}" for v in summary.verdicts],
+        *([f"- **Final fit**: {summary.final}"] if summary.final else []),
+        *[f"- **Left out**: {name}, {why}" for name, why in list(summary.left_out.items())[:20]],
+    ]
+    return "\n".join(lines)
+
+
+def told(verdict: Verdict) -> str:
+    """Return the title of a verdict."""
+    return "Real" if verdict.real else "Not told from nothing"
+
+
+def backtest_sentence(summary: BacktestSummary) -> str:
+    """Return in one sentence what was judged on what."""
+    return (
+        f"{summary.windows:,} windows of {summary.n_series:,} series and {summary.horizon} steps "
+        f"ahead, {summary.origins:,} origins from {summary.first} to {summary.last}; "
+        f"{summary.folds}"
+    )

@@ -1,0 +1,252 @@
+"""Backtest a forecaster on what the lake holds; fit on all of it afterwards, if asked."""
+
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from prefect import task
+from prefect.artifacts import create_markdown_artifact
+from prefect.logging import get_run_logger
+
+from pipelines_lib.config import BacktestConfig, ForecasterConfig
+from tasks.context import Context, may_pass, open_context
+from tasks.progress import epoch_progress, series_progress
+from tasks.train import EXAMPLE_STEPS
+
+if TYPE_CHECKING:
+    from pipelines_lib.config import DatasetConfig
+    from pipelines_lib.forecasting.backtest import BacktestResult, JudgedFold
+    from pipelines_lib.reports.verdicts import BacktestSummary
+    from pipelines_lib.series.panel import Panel
+    from pipelines_lib.tracking import Run
+
+TASK = "backtest"
+NIGHTLY = ("forecast_1", "error_by_horizon")
+"""Pictures that a champion's run must have, since the nightly report shows them."""
+
+
+@dataclass(frozen=True)
+class Backtested:
+    """What a backtest found."""
+
+    summary: "BacktestSummary"
+
+
+@task(
+    task_run_name="backtest forecaster of {dataset}",
+    tags=["backtest"],
+    retries=1,
+    retry_delay_seconds=10,
+    retry_condition_fn=may_pass,
+)
+def backtest_forecaster(
+    dataset: str, config: ForecasterConfig, backtest: BacktestConfig, variants: list[str]
+) -> Backtested:
+    """Judge a config and its variants fold by fold: a parent run, a child for each fold of each."""
+    from pipelines_lib.forecasting.backtest import run_backtest
+    from pipelines_lib.reports.verdicts import summarise_backtest
+
+    context, began = open_context(), perf_counter()
+    declared, panel, version = _read(context, dataset)
+    name = f"{dataset} {backtest.n_folds} folds seed {config.training.seed}"
+    with context.tracker.run(dataset, TASK, name=name) as run:
+        _log_inputs(context, run, declared, config, panel, version)
+        run.log_config(backtest, prefix="backtest.")
+        run.set_tags({"variants": "; ".join(variants)})
+        with series_progress(f"folds of {dataset}") as report:
+
+            def on_fold(fold: "JudgedFold") -> None:
+                _log_fold(context, run, dataset, fold)
+                report(fold.number, backtest.n_folds)
+
+            result = run_backtest(
+                panel,
+                dataset=declared,
+                config=config,
+                backtest=backtest,
+                device=context.device,
+                variants=variants,
+                on_fold=on_fold,
+            )
+        summary = replace(
+            summarise_backtest(
+                result,
+                dataset=dataset,
+                target=declared.target,
+                unit=declared.unit,
+                folds=_in_words(backtest),
+            ),
+            run_id=run.run_id,
+            seconds=perf_counter() - began,
+        )
+        _log_overall(run, result, summary, panel)
+    for verdict in summary.verdicts:
+        get_run_logger().info("%s: %s", dataset, verdict.sentence)
+    _leave_artifact(summary)
+    return Backtested(summary)
+
+
+@task(
+    task_run_name="fit forecaster of {dataset} on all data",
+    tags=["train"],
+    retries=1,
+    retry_delay_seconds=10,
+    retry_condition_fn=may_pass,
+)
+def register_newest(dataset: str, config: ForecasterConfig, backtested: Backtested) -> Backtested:
+    """Fit the base config on all data; champion where there is none, else challenger.
+
+    Nothing is held out to judge it by: its metrics are those of the backtest.
+    """
+    from pipelines_lib.forecasting.backtest import fit_newest
+    from pipelines_lib.predict import example_rows, predict_rows
+    from pipelines_lib.tracking import (
+        Decision,
+        Run,
+        find_champion,
+        forecaster_name,
+        register_bundle,
+    )
+
+    context, began, summary = open_context(), perf_counter(), backtested.summary
+    declared, panel, version = _read(context, dataset)
+    name, tracker = forecaster_name(dataset), context.tracker
+    parent = Run(tracker, summary.run_id, tracker.experiment_id(dataset, TASK))
+    with tracker.run(dataset, TASK, name="final fit", parent=parent) as run:
+        _log_inputs(context, run, declared, config, panel, version)
+        with epoch_progress(f"forecaster of {dataset}", config.training.max_epochs) as on_epoch:
+            fitted = fit_newest(
+                panel, dataset=declared, config=config, device=context.device, on_epoch=on_epoch
+            )
+        first = find_champion(tracker, name) is None
+        decision = Decision(
+            first,
+            f"{'first model' if first else 'kept as challenger'}, fit on all data after a "
+            f"backtest in which {summary.verdicts[0].sentence}",
+        )
+        run.log_metrics(summary.lines[0].metrics | {"seconds": perf_counter() - began})
+        _copy_figures(context, parent, run)
+        reach = (config.lookback - 1) * config.sampling_rate + 1
+        registered = register_bundle(
+            run,
+            name,
+            fitted.forecaster,
+            decision=decision,
+            example=example_rows(panel, steps=reach + EXAMPLE_STEPS),
+            predict=lambda rows: predict_rows(fitted.forecaster, rows),
+        )
+    final = f"{name} v{registered.version} is {decision.alias}: {decision.reason}"
+    get_run_logger().info("%s", final)
+    seconds = summary.seconds + perf_counter() - began
+    summary = replace(summary, final=final, seconds=seconds)
+    _leave_artifact(summary)
+    return Backtested(summary)
+
+
+def _read(context: Context, dataset: str) -> tuple["DatasetConfig", "Panel", int]:
+    from pipelines_lib.series.read import read_panel
+
+    declared = context.dataset(dataset)
+    panel, version = read_panel(context.lake, declared)
+    return declared, panel, version
+
+
+def _log_inputs(
+    context: Context,
+    run: "Run",
+    declared: "DatasetConfig",
+    config: ForecasterConfig,
+    panel: "Panel",
+    version: int,
+) -> None:
+    from pipelines_lib.forecasting.evaluation import name_model
+    from pipelines_lib.series.read import panel_digest
+
+    run.log_config(config)
+    run.log_config(declared, prefix="dataset.")
+    run.set_tags({"model.kind": name_model(config)})
+    place = context.settings.lake_location
+    run.log_data(declared.name, digest=panel_digest(panel), version=version, place=place)
+
+
+def _log_fold(context: Context, parent: "Run", dataset: str, fold: "JudgedFold") -> None:
+    """Log a child run for each variant of a fold."""
+    for variant, evaluation in fold.evaluations.items():
+        times = evaluation.judged.time
+        tags = {
+            "fold": str(fold.number),
+            "variant": variant,
+            "refitted": str(fold.refitted).lower(),
+            "test.from": str(times.min()),
+            "test.until": str(times.max()),
+        }
+        child = f"fold {fold.number} {variant}"
+        with context.tracker.run(dataset, TASK, name=child, tags=tags, parent=parent) as run:
+            run.log_metrics(evaluation.metrics | {"seconds": fold.seconds[variant]})
+
+
+def _log_overall(
+    run: "Run", result: "BacktestResult", summary: "BacktestSummary", panel: "Panel"
+) -> None:
+    """Log what all folds together say: metrics by variant, tables, pictures, sentences."""
+    import pandas as pd
+
+    from pipelines_lib.forecasting.backtest import make_comparison, make_fold_table
+    from pipelines_lib.reports.backtest import draw_backtest
+    from pipelines_lib.reports.verdicts import to_markdown
+
+    several = len(result.overall) > 1
+    for variant, evaluation in result.overall.items():
+        tests = {
+            f"dm_p_vs_{other}": test.p
+            for other, test in result.versus[variant].items()
+            if test.p is not None
+        }
+        metrics = evaluation.metrics | tests | {"seconds": result.seconds(variant)}
+        prefix = f"{variant}." if several else ""
+        run.log_metrics({prefix + metric: value for metric, value in metrics.items()})
+    for table in ("by_horizon", "by_series"):
+        parts = [
+            getattr(evaluation, table).assign(variant=variant)
+            for variant, evaluation in result.overall.items()
+        ]
+        run.log_text(f"{table}.csv", pd.concat(parts).to_csv(index=False))
+    run.log_text("by_fold.csv", make_fold_table(result).to_csv(index=False))
+    run.log_text("comparison.csv", make_comparison(result).to_csv(index=False))
+    run.log_text("summary.md", to_markdown(summary))
+    for title, figure in draw_backtest(result, panel, unit=summary.unit).items():
+        run.log_figure(title, figure)
+
+
+def _copy_figures(context: Context, source: "Run", run: "Run") -> None:
+    """Log the pictures of the backtest that the nightly report shows to the model's own run."""
+    from pathlib import Path
+    from tempfile import TemporaryDirectory
+
+    from pipelines_lib.tracking import read_figures
+
+    with TemporaryDirectory() as folder:
+        for title, png in read_figures(context.tracker, source.run_id).items():
+            if title in NIGHTLY:
+                path = Path(folder) / f"{title}.png"
+                path.write_bytes(png)
+                run.log_file(path, "figures")
+
+
+def _leave_artifact(summary: "BacktestSummary") -> None:
+    from pipelines_lib.reports.verdicts import to_markdown
+
+    create_markdown_artifact(
+        to_markdown(summary),
+        key=f"backtest-{summary.dataset}",
+        description=f"{summary.dataset}: backtest until {summary.last}",
+    )
+
+
+def _in_words(backtest: BacktestConfig) -> str:
+    """Return how the folds walked."""
+    refits = {0: "fitted once", 1: "fitted anew in each"}.get(
+        backtest.refit_every, f"fitted anew every {backtest.refit_every} folds"
+    )
+    window = f", sliding over {backtest.train_steps} steps" if backtest.train_steps else ""
+    return f"{backtest.n_folds} folds of {backtest.test_steps} steps{window}, {refits}"
