@@ -34,29 +34,38 @@ def series_progress(what: str) -> Iterator[Callable[[int, int], None]]:
 
 
 @contextmanager
-def epoch_progress(what: str, max_epochs: int) -> Iterator[Callable[["EpochReport"], None]]:
-    """Show the epochs of a training; the function it yields is called after each."""
+def epoch_progress(
+    what: str, max_epochs: int, *, networks: int = 1
+) -> Iterator[Callable[["EpochReport"], None]]:
+    """Show the epochs of a training; the function it yields is called after each.
+
+    Where several networks are trained in turn, an epoch 1 says that the next has begun.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     logger = get_run_logger()
-    artifact = cast(
-        UUID, create_progress_artifact(0.0, description=f"{what}: epochs of {max_epochs}")
-    )
+    of = f"epochs of {max_epochs}" + (f", {networks} networks" if networks > 1 else "")
+    artifact = cast(UUID, create_progress_artifact(0.0, description=f"{what}: {of}"))
     console = Console(stderr=True, quiet=not sys.stderr.isatty())
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    total, begun = max_epochs * max(1, networks), 0
     with Progress(*columns, console=console, transient=True) as bar:
-        shown = bar.add_task(what, total=max_epochs)
+        shown = bar.add_task(what, total=total)
 
         def report(epoch: "EpochReport") -> None:
+            nonlocal begun
+            begun = max(1, begun + (epoch.epoch == 1))
+            done = min((begun - 1) * max_epochs + epoch.epoch, total)
+            which = f"network {begun} of {networks}, " if networks > 1 else ""
             line = (
-                f"epoch {epoch.epoch}: loss {epoch.train_loss:.4f}, "
+                f"{which}epoch {epoch.epoch}: loss {epoch.train_loss:.4f}, "
                 f"validation {epoch.validation_loss:.4f}"
             )
-            bar.update(shown, completed=epoch.epoch, description=f"{what}, {line}")
+            bar.update(shown, completed=done, description=f"{what}, {line}")
             if epoch.epoch == 1 or epoch.epoch % max(1, max_epochs // 5) == 0:
                 logger.info("%s, %s, %.1f s", what, line, epoch.seconds)
-                update_progress_artifact(artifact, progress=100 * epoch.epoch / max_epochs)
+                update_progress_artifact(artifact, progress=100 * done / total)
 
         yield report
     update_progress_artifact(artifact, progress=100.0)

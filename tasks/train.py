@@ -45,8 +45,10 @@ class Trained:
 def train_forecaster_model(dataset: str, config: ForecasterConfig) -> Trained:
     """Train a forecaster, judge it beside baselines and champion, register it."""
     from pipelines_lib.forecasting.compare import compare_forecasters
+    from pipelines_lib.forecasting.evaluation import name_model
     from pipelines_lib.forecasting.fit import fit_forecaster
     from pipelines_lib.forecasting.forecaster import Forecaster
+    from pipelines_lib.forecasting.networks import count_networks
     from pipelines_lib.reports.training import draw_forecaster
     from pipelines_lib.tracking import decide_promotion, forecaster_name, load_champion
 
@@ -57,7 +59,11 @@ def train_forecaster_model(dataset: str, config: ForecasterConfig) -> Trained:
         dataset, "forecast", name=f"{name} seed {config.training.seed}"
     ) as run:
         path = _log_inputs(context, run, declared, config, panel, version, task="forecast")
-        with epoch_progress(f"forecaster of {dataset}", config.training.max_epochs) as on_epoch:
+        with epoch_progress(
+            f"forecaster of {dataset}",
+            config.training.max_epochs,
+            networks=count_networks(config, len(panel.series_ids)),
+        ) as on_epoch:
             fitted = fit_forecaster(
                 panel,
                 dataset=declared,
@@ -70,15 +76,9 @@ def train_forecaster_model(dataset: str, config: ForecasterConfig) -> Trained:
         compared = compare_forecasters(
             fitted, champion[1] if champion else None, panel, device=context.device
         )
-        decision = decide_promotion(
-            challenger=compared.challenger,
-            champion=compared.champion,
-            baseline=compared.baseline,
-            baseline_name="last value",
-            measure="MASE",
-            rows=compared.rows,
-            obstacle=compared.obstacle,
-        )
+        decision = decide_promotion(compared, baseline_name="last value", measure="MASE")
+        run.set_tags({"model.kind": name_model(config)})
+        run.log_text("by_horizon.csv", fitted.evaluation.by_horizon.to_csv(index=False))
         run.log_text("by_series.csv", fitted.evaluation.by_series.to_csv(index=False))
         figures = draw_forecaster(fitted, unit=declared.unit)
         return _log_results(
@@ -127,13 +127,7 @@ def train_detector_model(dataset: str, config: DetectorConfig) -> Trained:
             device=context.device,
         )
         decision = decide_promotion(
-            challenger=compared.challenger,
-            champion=compared.champion,
-            baseline=compared.baseline,
-            baseline_name="windowed PCA",
-            measure="1 - average precision",
-            rows=compared.rows,
-            obstacle=compared.obstacle,
+            compared, baseline_name="windowed PCA", measure="1 - average precision"
         )
         run.set_tags({"truth": fitted.evaluation.truth})
         figures = draw_detector(fitted, unit=declared.unit)

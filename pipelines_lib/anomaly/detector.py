@@ -20,7 +20,7 @@ from pipelines_lib.series.features import feature_names, make_features
 from pipelines_lib.series.panel import Panel
 from pipelines_lib.series.parts import explain_unready
 from pipelines_lib.series.scaling import Scaler, fit_scaler, prefer_fitted
-from pipelines_lib.series.windows import make_origins
+from pipelines_lib.series.windows import count_known, make_origins
 from pipelines_lib.training import WindowData
 
 KIND = "detector"
@@ -85,10 +85,14 @@ class Detector:
             left out, with the reason.
         """
         inputs = self.scale(panel, since=since) if inputs is None else inputs
-        known = np.isfinite(inputs).all(axis=1)
         config = self.config
+        run = count_known(
+            np.isfinite(inputs).all(axis=1),
+            offsets=panel.offsets,
+            sampling_rate=config.sampling_rate,
+        )
         origins = make_origins(
-            known,
+            run,
             offsets=panel.offsets,
             lookback=config.lookback,
             sampling_rate=config.sampling_rate,
@@ -120,8 +124,7 @@ class Detector:
         waiting = np.zeros(len(ids), dtype=bool)
         waiting[panel.row_series[due]] = True
         waiting[panel.row_series[rows]] = False
-        reach = (config.lookback - 1) * config.sampling_rate + 1
-        return frame, explain_unready(panel, known, np.flatnonzero(waiting), reach)
+        return frame, explain_unready(panel, run, np.flatnonzero(waiting), config.lookback)
 
     # --- bundle --------------------------------------------------------------------------------
 

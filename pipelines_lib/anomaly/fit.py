@@ -26,6 +26,7 @@ from pipelines_lib.series.parts import (
 )
 from pipelines_lib.series.scaling import fit_scaler
 from pipelines_lib.series.splits import Split, make_split
+from pipelines_lib.series.windows import count_known
 from pipelines_lib.training import EpochReport, TrainingResult, WindowData, seeded, train
 
 MODEL = "autoencoder"
@@ -96,7 +97,11 @@ def fit_detector(
     parts = make_part_origins(
         panel,
         split,
-        inputs_known=np.isfinite(inputs).all(axis=1),
+        run=count_known(
+            np.isfinite(inputs).all(axis=1),
+            offsets=panel.offsets,
+            sampling_rate=config.sampling_rate,
+        ),
         lookback=config.lookback,
         sampling_rate=config.sampling_rate,
         stride=config.stride,

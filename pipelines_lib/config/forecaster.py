@@ -61,6 +61,11 @@ class ForecasterConfig(NetworkConfig):
     series_embedding: bool = Field(
         False, description="segment: learn a vector for each series, beside the position's."
     )
+    segment_skip: bool = Field(
+        False,
+        description="segment: add a linear map from the window's segments to the horizon's, the "
+        "same for every step of a segment; with segments of a season, a weighted seasonal mean.",
+    )
     kernel: int = Field(7, ge=2, le=1000, description="convolution: steps that a filter sees.")
     members: int = Field(
         1, ge=1, le=32, description="Networks trained from different seeds; their mean forecasts."
@@ -84,6 +89,11 @@ class ForecasterConfig(NetworkConfig):
         "auto",
         description="last: the target's last value is taken off the window and added to the "
         "forecast; auto: last for levels, none for log returns.",
+    )
+    mirror: bool = Field(
+        False,
+        description="In training, turn the target of half of the windows upside down: nothing is "
+        "learned of which way it tended to go.",
     )
     features: list[str] = Field(
         default=[

@@ -44,10 +44,18 @@ class TrainingConfig(Config):
         "judge and keep that; 0: the weights themselves.",
     )
     patience: int = Field(5, ge=1, description="Epochs without improvement before stopping.")
+    keep: Literal["best", "last"] = Field(
+        "best",
+        description="best: stop early and keep the weights of the lowest validation loss; last: go "
+        "through all epochs and keep the last, as a cosine schedule wants it.",
+    )
     schedule: Literal["plateau", "cosine", "constant"] = Field(
         "plateau",
         description="Learning rate: lowered when the validation loss stalls; a half cosine down "
         "to 0 over max_epochs; or constant.",
+    )
+    warmup_steps: int = Field(
+        0, ge=0, description="cosine: steps of training over which the rate first rises from 0."
     )
     plateau_patience: int = Field(
         2, ge=0, description="plateau: epochs without improvement before it is lowered."

@@ -3,51 +3,56 @@
 import numpy as np
 import torch
 
-from pipelines_lib.comparison import Comparison
-from pipelines_lib.forecasting.evaluation import MODEL
+from pipelines_lib.comparison import Comparison, PairedTest
 from pipelines_lib.forecasting.fit import FittedForecaster, evaluate_on
 from pipelines_lib.forecasting.forecaster import Forecaster
+from pipelines_lib.forecasting.metrics import MODEL
+from pipelines_lib.forecasting.origins import find_origins
+from pipelines_lib.forecasting.significance import paired_test
 from pipelines_lib.series.panel import Panel
-from pipelines_lib.series.windows import make_origins
 
 
 def compare_forecasters(
     fitted: FittedForecaster, champion: Forecaster | None, panel: Panel, *, device: torch.device
 ) -> Comparison:
-    """Compare the MASE of a new forecaster, the champion and the last value.
+    """Compare the MASE of a new forecaster, the champion and the last value, and test them.
 
     Only windows that both can forecast from count.
     """
-    losses, origins = fitted.evaluation.losses, fitted.test_origins
-    both, champion_losses, obstacle = np.ones(len(origins), dtype=bool), None, ""
+    judged, origins = fitted.evaluation.judged, fitted.test_origins
+    losses = fitted.evaluation.losses
+    both, theirs, obstacle = np.ones(len(origins), dtype=bool), None, ""
     if champion is not None:
         obstacle = _obstacle(fitted, champion, panel)
     if champion is not None and not obstacle:
         prepared = champion.prepare(panel)
-        possible = make_origins(
-            prepared.inputs_known,
-            offsets=panel.offsets,
-            lookback=champion.config.lookback,
-            sampling_rate=champion.config.sampling_rate,
-        )
-        # A series that the champion does not know would be scaled by the held-out rows.
-        known = np.isin(panel.series_ids, champion.series_ids)[panel.row_series[origins]]
-        both = np.isin(origins, possible) & known
-        judged = evaluate_on(
+        both = np.isin(origins, find_origins(champion, prepared))
+        if not both.any():
+            obstacle = "the champion can forecast from none of the held-out windows"
+    if champion is not None and not obstacle:
+        theirs = evaluate_on(
             champion,
             prepared,
             origins[both],
             scale=fitted.scale,
             season=fitted.season,
             device=device,
-        )
-        champion_losses = judged.losses[MODEL]
+        ).losses[MODEL]
+    if obstacle:  # nothing is compared, so nothing is left out
+        both = np.ones(len(origins), dtype=bool)
+    ours, naive, position = losses[MODEL][both], losses["last_value"][both], judged.position[both]
+
+    def versus(other: np.ndarray) -> PairedTest:
+        return paired_test(ours, other, position=position, reach=judged.reach)
+
     return Comparison(
-        float(np.nanmean(losses[MODEL][both])),
-        None if champion_losses is None else float(np.nanmean(champion_losses)),
-        float(np.nanmean(losses["last_value"][both])),
+        float(np.nanmean(ours)),
+        None if theirs is None else float(np.nanmean(theirs)),
+        float(np.nanmean(naive)),
         int(both.sum()),
         obstacle,
+        None if theirs is None else versus(theirs),
+        versus(naive),
     )
 
 

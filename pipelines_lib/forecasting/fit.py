@@ -1,8 +1,7 @@
 """Fit a forecaster: split, scale on the past, train, calibrate its interval, judge it."""
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +11,16 @@ from pipelines_lib.config import DatasetConfig, ForecasterConfig
 from pipelines_lib.errors import SeriesError
 from pipelines_lib.forecasting.baselines import forecast_baselines
 from pipelines_lib.forecasting.evaluation import Evaluation, evaluate_forecasts, step_scale
-from pipelines_lib.forecasting.forecaster import (
-    Forecaster,
+from pipelines_lib.forecasting.forecaster import Forecaster
+from pipelines_lib.forecasting.intervals import fit_width, interval_unit
+from pipelines_lib.forecasting.networks import make_networks, train_networks
+from pipelines_lib.forecasting.prepare import (
     Prepared,
+    RawInputs,
     fit_scalers,
-    make_network,
+    make_inputs,
     scale_panel,
 )
-from pipelines_lib.series.features import feature_names, is_scaled, make_features, make_target
 from pipelines_lib.series.panel import Panel
 from pipelines_lib.series.parts import (
     find_usable_series,
@@ -29,10 +30,12 @@ from pipelines_lib.series.parts import (
 from pipelines_lib.series.periodicity import find_period
 from pipelines_lib.series.splits import Split, make_split
 from pipelines_lib.series.windows import horizon_rows
-from pipelines_lib.training import EpochReport, TrainingResult, WindowData, seeded, train
+from pipelines_lib.training import EpochReport, TrainingResult
 
 PERIOD_SAMPLE = 50
 """Series looked at when the season is found in the data."""
+
+NOTHING_TO_TRAIN = TrainingResult([], 0, "nothing to train", 0)
 
 
 @dataclass(frozen=True)
@@ -72,81 +75,127 @@ def fit_forecaster(
         TrainingError: A loss is not finite.
     """
     refuse_unknown_series(config.train_series, panel, "train_series")
-    lag = config.sampling_rate
-    split = split or make_split(
-        first=int(panel.position.min()),
-        last=panel.last_position,
-        config=config.split,
-        lookback=(config.lookback - 1) * lag + 1,
-        horizon=config.horizon * lag,
-    )
-    in_training = panel.position <= split.train.last
-    raw = make_features(panel, config.features)
-    target = make_target(panel, dataset.target, target_kind=config.target_kind, steps=lag)
-    names = feature_names(config.features, panel)
+    split = split or split_history(panel, config)
+    raw = make_inputs(panel, dataset, config)
+    in_training = split.train.holds(panel.position, panel.position)
     usable, left_out = find_usable_series(
-        panel, target[:, None], rows=in_training, need=config.lookback + config.horizon
+        panel, raw.history[:, None], rows=in_training, need=config.shortest + config.horizon
     )
-    rows = in_training & usable[panel.row_series]
-    input_scaler, target_scaler = fit_scalers(
-        panel, raw, target, is_scaled(names), rows=rows, config=config
-    )
-    prepared = scale_panel(panel, raw, target, input_scaler, target_scaler, dataset.target)
-    parts = make_part_origins(
-        panel,
-        split,
-        inputs_known=prepared.inputs_known,
-        lookback=config.lookback,
-        sampling_rate=lag,
-        targets_known=prepared.targets_known,
-        horizon=config.horizon,
-        stride=config.stride,
-        train_series=config.train_series,
-    )
+    prepared, parts = _prepare(panel, raw, dataset, config, split, usable)
+    if config.scope == "per_series":
+        lacking = _lack_windows(panel, parts, usable)
+        left_out |= lacking
+        usable &= ~np.isin(panel.series_ids, list(lacking))
+        if not usable.any():
+            name, reason = next(iter(left_out.items()))
+            raise SeriesError(
+                f"no series can have a network of its own; series {name}: {reason}. Ingest more "
+                "history, or set scope=global"
+            )
+        prepared, parts = _prepare(panel, raw, dataset, config, split, usable)
 
-    data = WindowData.make(
-        prepared.inputs,
-        lookback=config.lookback,
-        sampling_rate=lag,
-        device=device,
-        targets=prepared.targets,
-        horizon=config.horizon,
-    )
-    with seeded(config.training.seed):
-        network = make_network(config, n_features=len(names))
-        training = train(
+    season = config.season or _find_season(panel, raw.history, in_training)
+    chosen = np.flatnonzero(usable)
+    training, network = NOTHING_TO_TRAIN, None
+    if config.trained:
+        network = make_networks(
+            config,
+            n_inputs=prepared.inputs.shape[1],
+            n_future=prepared.future.shape[1],
+            n_series=len(chosen),
+        )
+        training = train_networks(
             network,
-            data,
+            prepared.make_data(device),
+            config=config,
             train_origins=parts["train"],
             validation_origins=parts["validation"],
-            config=config.training,
+            series=prepared.known_series,
             checkpoint=checkpoint,
             on_epoch=on_epoch,
         )
-    chosen = np.flatnonzero(usable)
     last_seen = panel.calendar.times(np.array([split.calibration.last]))[0]
     forecaster = Forecaster(
         dataset,
         config,
         [panel.series_ids[number] for number in chosen],
-        input_scaler.take(chosen),
-        target_scaler.take(chosen),
+        prepared.input_scaler.take(chosen),
+        prepared.target_scaler.take(chosen),
         network,
+        prepared.future.shape[1],
         np.zeros(config.horizon),
+        season,
         str(last_seen),
     )
     width = _fit_interval(forecaster, prepared, parts["calibration"], device)
-    forecaster = Forecaster(**{**vars(forecaster), "interval_width": width})
-    season = config.season or _find_season(panel, prepared.targets, in_training)
+    forecaster = replace(forecaster, interval_width=width)
     if len(parts["test"]) == 0:
         raise SeriesError("no complete test window: ingest more history or raise split.test_steps")
-    scale = step_scale(panel, prepared.level, rows=in_training, steps=lag)
+    scale = step_scale(panel, prepared.level, rows=in_training, steps=config.sampling_rate)
     evaluation = evaluate_on(
         forecaster, prepared, parts["test"], scale=scale, season=season, device=device
     )
     return FittedForecaster(
         forecaster, training, evaluation, parts["test"], left_out, season, scale
     )
+
+
+def split_history(panel: Panel, config: ForecasterConfig, *, last: int | None = None) -> Split:
+    """Divide a panel's positions up to `last` (None: the newest), as the config says.
+
+    Raises:
+        SeriesError: Too little is left for training.
+    """
+    lag = config.sampling_rate
+    return make_split(
+        first=int(panel.position.min()),
+        last=panel.last_position if last is None else last,
+        config=config.split,
+        lookback=(config.shortest - 1) * lag + 1,
+        horizon=config.horizon * lag,
+    )
+
+
+def _prepare(
+    panel: Panel,
+    raw: RawInputs,
+    dataset: DatasetConfig,
+    config: ForecasterConfig,
+    split: Split,
+    usable: np.ndarray,
+) -> tuple[Prepared, dict[str, np.ndarray]]:
+    """Scale on the training rows of the usable series (S,); return that and each part's origins."""
+    rows = split.train.holds(panel.position, panel.position) & usable[panel.row_series]
+    prepared = scale_panel(
+        panel,
+        raw,
+        dataset=dataset,
+        config=config,
+        scalers=fit_scalers(panel, raw, rows=rows, config=config),
+        known=[panel.series_ids[number] for number in np.flatnonzero(usable)],
+    )
+    parts = make_part_origins(
+        panel,
+        split,
+        run=prepared.run,
+        lookback=config.shortest,
+        sampling_rate=config.sampling_rate,
+        targets_known=prepared.targets_known,
+        horizon=config.horizon,
+        stride=config.stride,
+        train_series=config.train_series,
+    )
+    return prepared, parts
+
+
+def _lack_windows(panel: Panel, parts: dict[str, np.ndarray], usable: np.ndarray) -> dict[str, str]:
+    """Say which usable series have no window to train or to stop by, each on its own."""
+    reasons = {}
+    for part in ("train", "validation"):
+        count = np.bincount(panel.row_series[parts[part]], minlength=len(panel.series_ids))
+        for number in np.flatnonzero(usable & (count == 0)):
+            reasons[panel.series_ids[number]] = f"no complete {part} window of its own"
+    return reasons
 
 
 def evaluate_on(
@@ -186,24 +235,19 @@ def evaluate_on(
 def _fit_interval(
     forecaster: Forecaster, prepared: Prepared, origins: np.ndarray, device: torch.device
 ) -> np.ndarray:
-    """Fit the interval's half width per step (H,) by split conformal prediction.
-
-    Of the n absolute residuals, in units of the series' target scale, the one of rank
-    ceil((n + 1) level), smallest first (Lei et al. 2018).
-    """
+    """Fit what is added at both ends of the interval, per step (H,), on calibration windows."""
     config = forecaster.config
+    if config.interval_method == "quantile":
+        return np.zeros(config.horizon)
     if len(origins) == 0:
         raise SeriesError(
             "no complete calibration window: ingest more history or raise split.calibration_steps"
         )
-    value, _, _ = forecaster.forecast_windows(prepared, origins, device=device)
-    actual = prepared.level[origins[:, None] + horizon_rows(config.horizon, config.sampling_rate)]
-    if config.target_kind == "log_return":
-        value, actual = np.log(value), np.log(actual)
-    scale = prepared.target_scaler.scale[prepared.panel.row_series[origins]]
-    residual = np.abs(actual - value) / scale
-    rank = min(len(residual), math.ceil((len(residual) + 1) * config.interval))
-    return np.sort(residual, axis=0)[rank - 1]
+    lower, _, upper = forecaster.forecast_scaled(prepared, origins, device=device)
+    rows = origins[:, None] + horizon_rows(config.horizon, config.sampling_rate)
+    actual = forecaster.scale_values(prepared, origins, prepared.level[rows])
+    unit = interval_unit(prepared, origins, config)
+    return fit_width(lower, upper, actual, unit, level=config.interval)
 
 
 def _find_season(panel: Panel, target: np.ndarray, in_training: np.ndarray) -> int:

@@ -1,6 +1,6 @@
 """A fitted forecaster: network, scalers and interval, from raw observations to units and back.
 
-Shapes: N rows, S series, F features, W windows, H horizon.
+Shapes: N rows, S series, W windows, H horizon, Q quantiles.
 """
 
 from dataclasses import dataclass
@@ -13,37 +13,19 @@ import torch
 from pipelines_lib import __version__
 from pipelines_lib.bundles import load_parts, save_parts
 from pipelines_lib.config import DatasetConfig, ForecasterConfig
-from pipelines_lib.models import LSTMForecaster
-from pipelines_lib.series.features import feature_names, is_scaled, make_features, make_target
+from pipelines_lib.errors import BundleError
+from pipelines_lib.forecasting.baselines import forecast_baselines
+from pipelines_lib.forecasting.intervals import interval_unit
+from pipelines_lib.forecasting.networks import make_networks
+from pipelines_lib.forecasting.prepare import Prepared, fit_scalers, make_inputs, scale_panel
+from pipelines_lib.models import Network
 from pipelines_lib.series.panel import Panel
 from pipelines_lib.series.parts import explain_unready
-from pipelines_lib.series.scaling import Scaler, fit_scaler, prefer_fitted
+from pipelines_lib.series.scaling import Scaler, prefer_fitted
 from pipelines_lib.series.windows import make_origins
-from pipelines_lib.training import WindowData
 
 KIND = "forecaster"
 WINDOWS_AT_ONCE = 16_384
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A panel made ready for a network: scaled inputs and targets, NaN where unknown."""
-
-    panel: Panel
-    inputs: np.ndarray
-    targets: np.ndarray
-    level: np.ndarray
-    target_scaler: Scaler
-
-    @property
-    def inputs_known(self) -> np.ndarray:
-        """Return True where every input of a row is known (N,)."""
-        return np.isfinite(self.inputs).all(axis=1)
-
-    @property
-    def targets_known(self) -> np.ndarray:
-        """Return True where the target of a row is known (N,)."""
-        return np.isfinite(self.targets)
 
 
 @dataclass(frozen=True)
@@ -56,58 +38,103 @@ class Forecaster:
     """Series with a fitted scaler."""
     input_scaler: Scaler
     target_scaler: Scaler
-    network: LSTMForecaster
+    network: Network | None
+    """None where the model is a naive one."""
+    n_future: int
+    """Inputs known of the future."""
     interval_width: np.ndarray
-    """Half width of the interval per horizon step, in scaled target units (H,)."""
+    """Added at both ends of the interval per horizon step (H,), in units of `interval_unit`."""
+    season: int
+    """Rows of the season."""
     calibrated_until: str
     """Last step (UTC, ISO) that training or interval has seen."""
 
     def prepare(self, panel: Panel) -> Prepared:
         """Scale a panel. A series unknown to the scaler is scaled by its own rows in the panel."""
-        raw = make_features(panel, self.config.features)
-        target = make_target(
-            panel,
-            self.dataset.target,
-            target_kind=self.config.target_kind,
-            steps=self.config.sampling_rate,
-        )
-        scaled = is_scaled(feature_names(self.config.features, panel))
-        own_inputs, own_target = fit_scalers(
-            panel, raw, target, scaled, rows=np.ones(len(target), dtype=bool), config=self.config
-        )
+        raw = make_inputs(panel, self.dataset, self.config)
+        everything = np.ones(len(panel.position), dtype=bool)
+        own_inputs, own_target = fit_scalers(panel, raw, rows=everything, config=self.config)
         names = {"series_ids": panel.series_ids, "known": self.series_ids}
-        inputs = prefer_fitted(self.input_scaler, own_inputs, **names)
-        targets = prefer_fitted(self.target_scaler, own_target, **names)
-        return scale_panel(panel, raw, target, inputs, targets, self.dataset.target)
+        return scale_panel(
+            panel,
+            raw,
+            dataset=self.dataset,
+            config=self.config,
+            scalers=(
+                prefer_fitted(self.input_scaler, own_inputs, **names),
+                prefer_fitted(self.target_scaler, own_target, **names),
+            ),
+            known=self.series_ids,
+        )
 
     def forecast_windows(
         self, prepared: Prepared, origins: np.ndarray, *, device: torch.device | None = None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Forecast from origins (W,): values, lower and upper ends (W, H), in units."""
+        lower, value, upper = self.forecast_scaled(prepared, origins, device=device)
+        width = self.interval_width * interval_unit(prepared, origins, self.config)
+        ends = (lower - width, upper + width)
+        # A correction below zero may turn a narrow interval inside out: it then shrinks to a point.
+        lower, upper = np.minimum(ends[0], value), np.maximum(ends[1], value)
+        return (
+            self._in_units(prepared, origins, value),
+            self._in_units(prepared, origins, lower),
+            self._in_units(prepared, origins, upper),
+        )
+
+    def forecast_scaled(
+        self, prepared: Prepared, origins: np.ndarray, *, device: torch.device | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Forecast from origins (W,): lower end, value and upper end (W, H), in scaled targets.
+
+        All three are the same where the network forecasts a point.
+        """
+        config = self.config
+        if self.network is None:
+            made = forecast_baselines(
+                prepared.panel,
+                prepared.level,
+                origins,
+                horizon=config.horizon,
+                sampling_rate=config.sampling_rate,
+                season=self.season,
+            )[config.model]
+            value = self.scale_values(prepared, origins, made)
+            return value, value, value
         device = device or torch.device("cpu")
         network = self.network.to(device).eval()
-        data = WindowData.make(
-            prepared.inputs,
-            lookback=self.config.lookback,
-            sampling_rate=self.config.sampling_rate,
-            device=device,
-        )
+        data = prepared.make_data(device)
         with torch.inference_mode():
             parts = [
-                network(data.windows(batch)).float().cpu()
+                network(data.inputs(batch)).float().cpu()
                 for batch in torch.as_tensor(origins, device=device).split(WINDOWS_AT_ONCE)
                 if len(batch)
             ]
-        predicted = torch.cat([torch.empty(0, self.config.horizon), *parts]).double().numpy()
+        n_quantiles = len(config.quantiles)
+        predicted = torch.cat([torch.empty(0, config.horizon, n_quantiles), *parts]).double()
+        if config.target_kind == "log_return":  # networks learn all steps at one scale
+            predicted *= torch.sqrt(torch.arange(1, config.horizon + 1))[:, None]
+        ordered = np.sort(predicted.numpy(), axis=2)
+        middle = n_quantiles // 2
+        return ordered[..., 0], ordered[..., middle], ordered[..., -1]
+
+    def scale_values(
+        self, prepared: Prepared, origins: np.ndarray, values: np.ndarray
+    ) -> np.ndarray:
+        """Return values (W, H) in units as scaled targets seen from their origins."""
         series = prepared.panel.row_series[origins]
-        center = prepared.target_scaler.center[series]
         scale = prepared.target_scaler.scale[series]
-        half = self.interval_width * scale
-        unscaled = predicted * scale + center
         if self.config.target_kind == "level":
-            return unscaled, unscaled - half, unscaled + half
-        value = prepared.level[origins][:, None] * np.exp(np.cumsum(unscaled, axis=1))
-        return value, value * np.exp(-half), value * np.exp(half)
+            return (values - prepared.target_scaler.center[series]) / scale
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.log(values / prepared.level[origins][:, None]) / scale
+
+    def _in_units(self, prepared: Prepared, origins: np.ndarray, scaled: np.ndarray) -> np.ndarray:
+        series = prepared.panel.row_series[origins]
+        scale = prepared.target_scaler.scale[series]
+        if self.config.target_kind == "level":
+            return scaled * scale + prepared.target_scaler.center[series]
+        return prepared.level[origins][:, None] * np.exp(scaled * scale)
 
     def forecast_next(
         self, panel: Panel, *, device: torch.device | None = None
@@ -123,22 +150,34 @@ class Forecaster:
         made = self.forecast_windows(prepared, origins, device=device)
         return _forecast_frame(self, prepared, origins, *made), left_out
 
-    def _last_origins(self, prepared: Prepared) -> tuple[np.ndarray, dict[str, str]]:
+    def find_origins(self, prepared: Prepared) -> np.ndarray:
+        """Return every row that can be forecast from, whatever follows it."""
         panel, config = prepared.panel, self.config
-        complete = make_origins(
-            prepared.inputs_known,
+        origins = make_origins(
+            prepared.run,
             offsets=panel.offsets,
-            lookback=config.lookback,
+            lookback=config.shortest,
             sampling_rate=config.sampling_rate,
         )
+        if config.scope == "per_series":  # a series without a network of its own has none
+            origins = origins[prepared.known_series[origins] < len(self.series_ids)]
+        return origins[np.isfinite(prepared.level[origins])]
+
+    def _last_origins(self, prepared: Prepared) -> tuple[np.ndarray, dict[str, str]]:
+        panel, config = prepared.panel, self.config
         last = panel.offsets[1:] - 1
         ahead = config.horizon * config.sampling_rate
         over = panel.position[last] + ahead <= panel.last_position
-        ready = np.isin(last, complete) & np.isfinite(prepared.level[last]) & ~over
-        reach = (config.lookback - 1) * config.sampling_rate + 1
+        ready = np.isin(last, self.find_origins(prepared)) & ~over
         left_out = explain_unready(
-            panel, prepared.inputs_known, np.flatnonzero(~ready & ~over), reach
+            panel, prepared.run, np.flatnonzero(~ready & ~over), config.shortest
         )
+        if config.scope == "per_series":
+            strangers = np.flatnonzero(prepared.known_series[last] == len(self.series_ids))
+            left_out |= {
+                panel.series_ids[number]: "no network was trained for it: train again"
+                for number in strangers
+            }
         left_out |= {
             panel.series_ids[number]: (
                 f"last observed on {panel.times(last[number : number + 1])[0]:.10}: the whole "
@@ -156,8 +195,9 @@ class Forecaster:
             "code_version": __version__,
             "dataset": self.dataset.model_dump(mode="json"),
             "config": self.config.model_dump(mode="json"),
-            "n_features": self.network.encoder.input_size,
             "series_ids": self.series_ids,
+            "n_future": self.n_future,
+            "season": self.season,
             "calibrated_until": self.calibrated_until,
         }
         arrays = {
@@ -167,8 +207,9 @@ class Forecaster:
             "target_scaler.scale": self.target_scaler.scale,
             "interval_width": self.interval_width,
         }
-        weights = self.network.cpu().state_dict()
-        arrays |= {f"network.{name}": value.numpy() for name, value in weights.items()}
+        if self.network is not None:
+            weights = self.network.cpu().state_dict()
+            arrays |= {f"network.{name}": value.numpy() for name, value in weights.items()}
         save_parts(folder, kind=KIND, card=card, arrays=arrays)
 
     @classmethod
@@ -179,75 +220,41 @@ class Forecaster:
             BundleError: The folder is no forecaster of a known format.
         """
         card, arrays = load_parts(folder, kind=KIND)
+        if "season" not in card:
+            raise BundleError(
+                f"{folder} holds a forecaster of an older form: train the model again"
+            )
         config = ForecasterConfig.model_validate(card["config"])
-        network = make_network(config, n_features=card["n_features"])
-        network.load_state_dict(
-            {
-                name.removeprefix("network."): torch.from_numpy(value)
-                for name, value in arrays.items()
-                if name.startswith("network.")
-            }
-        )
+        input_scaler = Scaler(arrays["input_scaler.center"], arrays["input_scaler.scale"])
+        dataset, known = DatasetConfig.model_validate(card["dataset"]), card["series_ids"]
+        network = None
+        if config.trained:
+            network = make_networks(
+                config,
+                n_inputs=1 + input_scaler.center.shape[1],
+                n_future=card["n_future"],
+                n_series=len(known),
+            )
+            network.load_state_dict(
+                {
+                    name.removeprefix("network."): torch.from_numpy(value)
+                    for name, value in arrays.items()
+                    if name.startswith("network.")
+                }
+            )
+            network.eval()
         return cls(
-            DatasetConfig.model_validate(card["dataset"]),
+            dataset,
             config,
-            card["series_ids"],
-            Scaler(arrays["input_scaler.center"], arrays["input_scaler.scale"]),
+            known,
+            input_scaler,
             Scaler(arrays["target_scaler.center"], arrays["target_scaler.scale"]),
-            network.eval(),
+            network,
+            card["n_future"],
             arrays["interval_width"],
+            card["season"],
             card["calibrated_until"],
         )
-
-
-def make_network(config: ForecasterConfig, *, n_features: int) -> LSTMForecaster:
-    """Make the network of a config, with fresh weights."""
-    return LSTMForecaster(
-        n_features=n_features,
-        hidden=config.hidden,
-        layers=config.layers,
-        dropout=config.dropout,
-        horizon=config.horizon,
-    )
-
-
-def fit_scalers(
-    panel: Panel,
-    raw: np.ndarray,
-    target: np.ndarray,
-    scaled: np.ndarray,
-    *,
-    rows: np.ndarray,
-    config: ForecasterConfig,
-) -> tuple[Scaler, Scaler]:
-    """Fit the scalers of inputs (N, F) and target (N,) on the rows marked True."""
-    fitted = [
-        fit_scaler(
-            values,
-            series=panel.row_series,
-            n_series=len(panel.series_ids),
-            rows=rows,
-            kind=config.scaler,
-            scaled=mask,
-        )
-        for values, mask in ((raw, scaled), (target[:, None], None))
-    ]
-    return fitted[0], fitted[1]
-
-
-def scale_panel(
-    panel: Panel,
-    raw: np.ndarray,
-    target: np.ndarray,
-    input_scaler: Scaler,
-    target_scaler: Scaler,
-    target_column: str,
-) -> Prepared:
-    """Scale features (N, F) and target (N,) by per-series scalers in the panel's order."""
-    series = panel.row_series
-    inputs = input_scaler.transform(raw, series).astype("float32")
-    targets = target_scaler.transform(target[:, None], series)[:, 0].astype("float32")
-    return Prepared(panel, inputs, targets, panel.column(target_column), target_scaler)
 
 
 def _forecast_frame(

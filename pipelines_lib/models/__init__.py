@@ -1,6 +1,16 @@
 """nn.Modules and how to make them from a config, nothing else."""
 
+from pipelines_lib.models.combined import Ensemble, PerSeries
+from pipelines_lib.models.inputs import Inputs
 from pipelines_lib.models.lstm_autoencoder import LSTMAutoencoder
-from pipelines_lib.models.lstm_forecaster import LSTMForecaster
+from pipelines_lib.models.make import make_forecast_network
+from pipelines_lib.models.network import Network
 
-__all__ = ["LSTMAutoencoder", "LSTMForecaster"]
+__all__ = [
+    "Ensemble",
+    "Inputs",
+    "LSTMAutoencoder",
+    "Network",
+    "PerSeries",
+    "make_forecast_network",
+]

@@ -11,25 +11,30 @@ from matplotlib.ticker import MaxNLocator
 
 INK, MODEL, NAIVE, BAND, ALARM = "#1f2933", "#0b6fa4", "#b8860b", "#0b6fa4", "#c0392b"
 LABELS = {
-    "lstm": "LSTM",
     "last_value": "last value",
     "drift": "drift",
     "seasonal_naive": "seasonal naive",
 }
+COLOURS = [MODEL, NAIVE, "#8a9ba8", "#c9b18a"]
+BARS = 24
+"""Steps ahead beyond which lines say more than bars."""
 DPI = 110
 
 
-def draw_forecast_path(paths: pd.DataFrame, *, series_id: str, unit: str) -> Figure:
+def draw_forecast_path(
+    paths: pd.DataFrame, *, series_id: str, unit: str, model: str = "model"
+) -> Figure:
     """Draw one-step forecasts on held-out rows against the truth and the last value.
 
-    `paths` has `time`, `actual`, `forecast`, `lower`, `upper`, `last_value` of one series.
+    `paths` has `time`, `actual`, `forecast`, `lower`, `upper`, `last_value` of one series; `model`
+    is what people call the model.
     """
     figure, axes = _axes(f"{series_id}: one-step forecast on held-out rows", unit)
     time = paths["time"]
     axes.fill_between(time, paths["lower"], paths["upper"], color=BAND, alpha=0.15, lw=0)
     axes.plot(time, paths["actual"], color=INK, lw=1.4, label="actual")
     axes.plot(time, paths["last_value"], color=NAIVE, lw=1.0, ls=":", label="last value")
-    axes.plot(time, paths["forecast"], color=MODEL, lw=1.2, label="LSTM, with interval")
+    axes.plot(time, paths["forecast"], color=MODEL, lw=1.2, label=f"{model}, with interval")
     return _finished(figure)
 
 
@@ -50,17 +55,34 @@ def draw_next_steps(
     return _finished(figure)
 
 
-def draw_error_by_horizon(by_horizon: pd.DataFrame, *, unit: str) -> Figure:
-    """Draw the mean absolute error of model and baselines per step ahead."""
-    figure, axes = _axes("Mean absolute error by step ahead, held-out rows", unit, dates=False)
-    methods = [name for name in by_horizon.columns if name != "step"]
-    width = 0.8 / len(methods)
-    colours = [MODEL, NAIVE, "#8a9ba8", "#c9b18a"]
-    for number, name in enumerate(methods):
-        at = by_horizon["step"] + (number - (len(methods) - 1) / 2) * width
-        axes.bar(
-            at, by_horizon[name], width, color=colours[number % 4], label=LABELS.get(name, name)
-        )
+def draw_error_by_horizon(
+    by_horizon: pd.DataFrame, *, unit: str, measure: str = "mae", model: str = "model"
+) -> Figure:
+    """Draw the error of model and baselines per step ahead: bars, or lines where steps are many.
+
+    Args:
+        by_horizon: `step`, the measure of the model, and each baseline's as NAME_measure.
+        unit: Unit of the measure.
+        measure: A column, `mae` or `mase`.
+        model: What people call the model.
+    """
+    title = {"mae": "Mean absolute error", "mase": "Mean absolute scaled error"}[measure]
+    figure, axes = _axes(f"{title} by step ahead, held-out rows", unit, dates=False)
+    columns = {measure: model}
+    for name in by_horizon.columns:
+        if name.endswith(f"_{measure}"):
+            baseline = name.removesuffix(f"_{measure}")
+            columns[name] = LABELS.get(baseline, baseline)
+    width, steps = 0.8 / len(columns), by_horizon["step"]
+    for number, (name, label) in enumerate(columns.items()):
+        colour = COLOURS[number % len(COLOURS)]
+        if len(steps) > BARS:
+            axes.plot(steps, by_horizon[name], color=colour, lw=1.3, label=label)
+        else:
+            at = steps + (number - (len(columns) - 1) / 2) * width
+            axes.bar(at, by_horizon[name], width, color=colour, label=label)
+    if len(steps) > BARS:
+        axes.set_ylim(bottom=0)
     axes.set_xlabel("steps ahead")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return _finished(figure)

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from pipelines_lib.anomaly.events import find_events
 from pipelines_lib.anomaly.fit import FittedDetector
+from pipelines_lib.forecasting.evaluation import name_model
 from pipelines_lib.forecasting.fit import FittedForecaster
 from pipelines_lib.reports.figures import (
     draw_error_by_horizon,
@@ -22,14 +23,19 @@ EXAMPLES = 3
 
 def draw_forecaster(fitted: FittedForecaster, *, unit: str) -> dict[str, Figure]:
     """Draw losses, error by horizon, and the one-step forecasts of a few series."""
+    model = name_model(fitted.forecaster.config)
     figures = {
         "losses": _losses(fitted.training),
-        "error_by_horizon": draw_error_by_horizon(fitted.evaluation.by_horizon, unit=unit),
+        "error_by_horizon": draw_error_by_horizon(
+            fitted.evaluation.by_horizon, unit=unit, model=model
+        ),
     }
     paths = fitted.evaluation.paths
     for number, name in enumerate(_examples(paths["series_id"]), start=1):
         rows = paths[paths["series_id"] == name]
-        figures[f"forecast_{number}"] = draw_forecast_path(rows, series_id=name, unit=unit)
+        figures[f"forecast_{number}"] = draw_forecast_path(
+            rows, series_id=name, unit=unit, model=model
+        )
     return figures
 
 

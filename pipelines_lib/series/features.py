@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines_lib.errors import ConfigError
+from pipelines_lib.series.calendar import Calendar
 from pipelines_lib.series.panel import Panel
 
 VOLATILITY_STEPS = 20
@@ -28,7 +29,7 @@ def feature_names(features: list[str], panel: Panel) -> list[str]:
     if len(set(features)) < len(features):
         raise ConfigError("features names a column twice")
     spelled = [name for name in features if name != CALENDAR]
-    return spelled + (list(_calendar_features(panel)) if CALENDAR in features else [])
+    return spelled + (_calendar_names(panel.calendar) if CALENDAR in features else [])
 
 
 def make_features(panel: Panel, features: list[str]) -> np.ndarray:
@@ -43,7 +44,10 @@ def make_features(panel: Panel, features: list[str]) -> np.ndarray:
     time of day.
     """
     names = feature_names(features, panel)
-    made = _calendar_features(panel) if CALENDAR in features else {}
+    made = {}
+    if CALENDAR in features:
+        waves = make_calendar_features(panel.calendar, panel.position)
+        made = dict(zip(_calendar_names(panel.calendar), waves.T, strict=True))
     for name in names:
         if name in panel.columns:
             made[name] = panel.column(name)
@@ -55,8 +59,27 @@ def make_features(panel: Panel, features: list[str]) -> np.ndarray:
             made[name] = _volatility(panel)
         elif name == "volume_rank":
             made[name] = _volume_rank(panel)
+    if not names:
+        return np.empty((len(panel.position), 0))
     stacked = np.stack([made[name] for name in names], axis=1)
     return np.where(np.isfinite(stacked), stacked, np.nan)  # the log of a price of 0, say
+
+
+def make_calendar_features(calendar: Calendar, positions: np.ndarray) -> np.ndarray:
+    """Compute sine and cosine of weekday, time of year and, below a day, time of day (P, K).
+
+    They depend on the calendar alone, so that they are known of steps that are still to come.
+    """
+    times = calendar.times(positions)
+    day = times.astype("datetime64[D]")
+    turns = [
+        (day.astype("int64") + 3) % 7 / 7,  # 1970-01-01 was a Thursday
+        (day - day.astype("datetime64[Y]")).astype("int64") / 365.25,
+    ]
+    if calendar.step_minutes < 1440:
+        turns.append((times - day).astype("int64") / 86_400e6)
+    waves = [wave(2 * np.pi * turn) for turn in turns for wave in (np.sin, np.cos)]
+    return np.stack(waves, axis=1)
 
 
 def _derived(panel: Panel) -> list[str]:
@@ -69,7 +92,7 @@ def _derived(panel: Panel) -> list[str]:
 
 def is_scaled(names: list[str]) -> np.ndarray:
     """Return True for the columns that a scaler should touch: all but the calendar's (F,)."""
-    return np.array([name not in CALENDAR_COLUMNS for name in names])
+    return np.array([name not in CALENDAR_COLUMNS for name in names], dtype=bool)
 
 
 def make_target(panel: Panel, target: str, *, target_kind: str, steps: int = 1) -> np.ndarray:
@@ -133,17 +156,6 @@ def _volume_rank(panel: Panel) -> np.ndarray:
     return np.where(known, beaten / RANK_STEPS, np.nan)
 
 
-def _calendar_features(panel: Panel) -> dict[str, np.ndarray]:
-    times = panel.times(np.arange(len(panel.position)))
-    day = times.astype("datetime64[D]")
-    turns = {
-        "at_weekday": (day.astype("int64") + 3) % 7 / 7,  # 1970-01-01 was a Thursday
-        "at_year": (day - day.astype("datetime64[Y]")).astype("int64") / 365.25,
-    }
-    if panel.calendar.step_minutes < 1440:
-        turns["at_day"] = (times - day).astype("int64") / 86_400e6
-    waves = {}
-    for name, turn in turns.items():
-        waves[f"{name}_sin"] = np.sin(2 * np.pi * turn)
-        waves[f"{name}_cos"] = np.cos(2 * np.pi * turn)
-    return waves
+def _calendar_names(calendar: Calendar) -> list[str]:
+    turns = ["weekday", "year"] + (["day"] if calendar.step_minutes < 1440 else [])
+    return [f"at_{turn}_{wave}" for turn in turns for wave in ("sin", "cos")]

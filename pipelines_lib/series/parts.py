@@ -65,7 +65,7 @@ def make_part_origins(
     panel: Panel,
     split: Split,
     *,
-    inputs_known: np.ndarray,
+    run: np.ndarray,
     lookback: int,
     sampling_rate: int,
     targets_known: np.ndarray | None = None,
@@ -75,13 +75,14 @@ def make_part_origins(
 ) -> dict[str, np.ndarray]:
     """Return the origins of train, validation, calibration and test windows.
 
-    A window belongs to the part that holds all its targets; without a horizon, its origin. The
+    `run` (N,) counts the known steps in a row that end at each row; `lookback` of them make a
+    window. A window belongs to the part that holds all its targets; without a horizon, its origin. The
     stride and `train_series` (empty: all) apply to the training windows only.
     """
     parts = {}
     for name, span in vars(split).items():
         origins = make_origins(
-            inputs_known,
+            run,
             offsets=panel.offsets,
             lookback=lookback,
             sampling_rate=sampling_rate,
@@ -98,15 +99,12 @@ def make_part_origins(
     return parts
 
 
-def explain_unready(
-    panel: Panel, known: np.ndarray, series: np.ndarray, reach: int
-) -> dict[str, str]:
+def explain_unready(panel: Panel, run: np.ndarray, series: np.ndarray, need: int) -> dict[str, str]:
     """Say of each numbered series how many complete steps end at its last row, and the need."""
-    reasons = {}
-    for number in series:
-        rows = known[panel.offsets[number] : panel.offsets[number + 1]][::-1]
-        run = len(rows) if rows.all() else int(np.argmin(rows))
-        reasons[panel.series_ids[number]] = (
-            f"only its newest {run} steps have every feature, a window needs {reach}"
+    newest = run[panel.offsets[1:] - 1]
+    return {
+        panel.series_ids[number]: (
+            f"only its newest {newest[number]} steps have every feature, a window needs {need}"
         )
-    return reasons
+        for number in series
+    }

@@ -5,6 +5,10 @@ This is the place of the paired test and the scorecard: whatever decides, decide
 
 from dataclasses import dataclass
 
+from pipelines_lib.comparison import Comparison, PairedTest
+
+BEATS, CANNOT_TELL, LOSES = "beats", "cannot be told from", "does not beat"
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -19,43 +23,45 @@ class Decision:
         return "champion" if self.promote else "challenger"
 
 
-def decide_promotion(
-    *,
-    challenger: float,
-    champion: float | None,
-    baseline: float,
-    baseline_name: str,
-    measure: str,
-    rows: int,
-    obstacle: str = "",
-) -> Decision:
+def decide_promotion(compared: Comparison, *, baseline_name: str, measure: str) -> Decision:
     """Decide by errors on the same held-out rows; lower is better.
 
-    The first model of a name becomes champion whatever it is worth, since a night needs one; the
-    reason says what it is worth.
+    A challenger must beat the champion and the baseline by more than chance: by the paired test
+    where the rows have losses of their own, else by the means. The first model of a name becomes
+    champion whatever it is worth, since a night needs one; the reason says what it is worth.
 
     Args:
-        challenger: Error of the new model.
-        champion: Error of the champion; None: there is none.
-        baseline: Error of the baseline.
-        baseline_name: Its name.
+        compared: Errors of challenger, champion and baseline on the same rows, and their tests.
+        baseline_name: Name of the baseline.
         measure: Name of the error.
-        rows: Held-out rows that were judged.
-        obstacle: Why champion and challenger cannot be compared, if they cannot.
     """
-    held = f"{measure} on {rows:,} held-out rows"
-    against = f"{challenger:.4g} against {baseline:.4g} of {baseline_name}"
-    beats_baseline = challenger < baseline
-    verdict = "beats" if beats_baseline else "does not beat"
-    if obstacle:
-        return Decision(False, f"kept as challenger: {obstacle}")
-    if champion is None:
-        return Decision(True, f"first model; {verdict} the baseline: {held} {against}")
-    versus = f"{held} {challenger:.4g} against the champion's {champion:.4g}"
-    if not challenger < champion:
-        return Decision(False, f"does not beat the champion: {versus}")
-    if not beats_baseline:
-        return Decision(False, f"beats the champion but not the baseline: {held} {against}")
-    return Decision(
-        True, f"beats champion and baseline: {versus}, {baseline:.4g} of {baseline_name}"
+    if compared.obstacle:
+        return Decision(False, f"kept as challenger: {compared.obstacle}")
+    ours, champion, naive = compared.challenger, compared.champion, compared.baseline
+    held = f"{measure} on {compared.rows:,} held-out rows"
+    against = f"{held} {ours:.4g} against {naive:.4g} of {baseline_name}" + _told(
+        compared.versus_baseline
     )
+    to_baseline = _outcome(ours, naive, compared.versus_baseline)
+    if champion is None:
+        return Decision(True, f"first model; {to_baseline} the baseline: {against}")
+    versus = f"{held} {ours:.4g} against the champion's {champion:.4g}" + _told(
+        compared.versus_champion
+    )
+    to_champion = _outcome(ours, champion, compared.versus_champion)
+    if to_champion != BEATS:
+        return Decision(False, f"{to_champion} the champion: {versus}")
+    if to_baseline != BEATS:
+        return Decision(False, f"beats the champion, but {to_baseline} the baseline: {against}")
+    rest = f"{naive:.4g} of {baseline_name}" + _told(compared.versus_baseline)
+    return Decision(True, f"beats champion and baseline: {versus}, {rest}")
+
+
+def _outcome(ours: float, theirs: float, test: PairedTest | None) -> str:
+    if not ours < theirs:
+        return LOSES
+    return BEATS if test is None or test.better else CANNOT_TELL
+
+
+def _told(test: PairedTest | None) -> str:
+    return "" if test is None else f" ({test.words})"

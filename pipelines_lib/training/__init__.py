@@ -2,13 +2,22 @@
 
 from pipelines_lib.training.device import choose_device
 from pipelines_lib.training.loop import EpochReport, TrainingResult, seeded, train
-from pipelines_lib.training.window_data import WindowData
+from pipelines_lib.training.losses import LOSSES, Loss, pinball, point
+from pipelines_lib.training.weights import load_weights, save_weights
+from pipelines_lib.training.window_data import ForecastData, WindowData
 
 __all__ = [
+    "LOSSES",
     "EpochReport",
+    "ForecastData",
+    "Loss",
     "TrainingResult",
     "WindowData",
     "choose_device",
+    "load_weights",
+    "pinball",
+    "point",
+    "save_weights",
     "seeded",
     "train",
 ]

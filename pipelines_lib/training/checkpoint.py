@@ -11,6 +11,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from pipelines_lib.training.averaging import WeightAverage
+
 
 @dataclass
 class Progress:
@@ -18,6 +20,8 @@ class Progress:
 
     epoch: int = 0
     """Epochs finished."""
+    step: int = 0
+    """Steps taken, over all epochs."""
     best_epoch: int = 0
     best_loss: float = float("inf")
     history: list[dict[str, float]] = field(default_factory=list)
@@ -32,10 +36,12 @@ def save_checkpoint(
     best: dict[str, Tensor],
     optimizer: torch.optim.Optimizer,
     generator: torch.Generator,
+    average: WeightAverage,
 ) -> None:
     """Write the state after an epoch; a kill leaves the old file or the new one, whole."""
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
     tensors |= {f"best.{name}": value for name, value in best.items()}
+    tensors |= {f"average.{name}": value for name, value in average.state().items()}
     tensors |= {"rng.shuffle": generator.get_state(), "rng.torch": torch.get_rng_state()}
     if torch.cuda.is_available():
         tensors["rng.cuda"] = torch.cuda.get_rng_state()
@@ -54,6 +60,7 @@ def load_checkpoint(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     generator: torch.Generator,
+    average: WeightAverage,
 ) -> tuple[Progress, dict[str, Tensor]] | None:
     """Restore the state after the last whole epoch; None if there is no usable checkpoint."""
     if not path.exists():
@@ -62,7 +69,7 @@ def load_checkpoint(
         with safe_open(path, framework="pt") as stored:
             progress = Progress(**json.loads(stored.metadata()["progress"]))
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-        _refuse_foreign(tensors, model)
+        _refuse_foreign(tensors, model, average)
     except (SafetensorError, KeyError, TypeError, ValueError):
         path.unlink()  # of another format: start again rather than guess
         return None
@@ -74,6 +81,7 @@ def load_checkpoint(
     optimizer.load_state_dict(
         {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
     )
+    average.restore(_part(tensors, "average."))
     generator.set_state(tensors["rng.shuffle"])
     torch.set_rng_state(tensors["rng.torch"])
     if "rng.cuda" in tensors and torch.cuda.is_available():
@@ -81,10 +89,11 @@ def load_checkpoint(
     return progress, _part(tensors, "best.")
 
 
-def _refuse_foreign(tensors: dict[str, Tensor], model: nn.Module) -> None:
-    """Raise a ValueError if the tensors are not the state of a training of this network."""
-    expected = {name: value.shape for name, value in model.state_dict().items()}
-    for prefix in ("model.", "best."):
+def _refuse_foreign(tensors: dict[str, Tensor], model: nn.Module, average: WeightAverage) -> None:
+    """Raise a ValueError if the tensors are not the state of such a training of this network."""
+    state = model.state_dict()
+    for prefix, own in (("model.", state), ("best.", state), ("average.", average.state())):
+        expected = {name: value.shape for name, value in own.items()}
         if {name: value.shape for name, value in _part(tensors, prefix).items()} != expected:
             raise ValueError("a checkpoint of another network")
     if not {"rng.shuffle", "rng.torch"} <= tensors.keys():

@@ -68,7 +68,7 @@ def sine_panel(sine_rows: pd.DataFrame, sine_dataset: DatasetConfig) -> Panel:
 def forecaster_config() -> ForecasterConfig:
     """Return a small forecaster that is trained in half a second."""
     return ForecasterConfig(
-        lookback=20, horizon=5, hidden=8, features=["value"], split=SPLIT, training=TRAINING
+        lookback=20, horizon=5, hidden=8, features=[], split=SPLIT, training=TRAINING
     )
 
 

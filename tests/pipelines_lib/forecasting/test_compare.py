@@ -22,7 +22,7 @@ def hasty(fit_sine):
 def test_compare_forecasters_finds_no_champion(fitted_forecaster, sine_panel):
     compared = compare_forecasters(fitted_forecaster, None, sine_panel, device=CPU)
     metrics = fitted_forecaster.evaluation.metrics
-    assert compared.champion is None
+    assert (compared.champion, compared.versus_champion) == (None, None)
     assert compared.challenger == pytest.approx(metrics["mase"], rel=1e-12)
     assert compared.baseline == pytest.approx(metrics["last_value_mase"], rel=1e-12)
     assert (compared.rows, compared.obstacle) == (224, "")
@@ -36,11 +36,26 @@ def test_compare_forecasters_judges_both_on_the_same_rows(fitted_forecaster, has
     assert compared.rows == 224
 
 
+def test_compare_forecasters_tests_the_days_that_both_were_judged_on(
+    fitted_forecaster, hasty, sine_panel
+):
+    compared = compare_forecasters(fitted_forecaster, hasty.forecaster, sine_panel, device=CPU)
+    against = compared.versus_champion
+    assert against.days == compared.versus_baseline.days == 56
+    assert against.difference == pytest.approx(compared.challenger - compared.champion)
+    assert against.better
+    assert compared.versus_baseline.better
+    backward = compare_forecasters(hasty, fitted_forecaster.forecaster, sine_panel, device=CPU)
+    assert backward.versus_champion.p == pytest.approx(against.p, rel=1e-3)
+    assert not backward.versus_champion.better
+
+
 def test_compare_forecasters_finds_a_model_as_good_as_itself(fitted_forecaster, sine_panel):
     compared = compare_forecasters(
         fitted_forecaster, fitted_forecaster.forecaster, sine_panel, device=CPU
     )
     assert compared.champion == compared.challenger
+    assert compared.versus_champion.p == 1.0
 
 
 def test_compare_forecasters_counts_only_windows_that_both_can_forecast_from(
@@ -60,7 +75,7 @@ def test_compare_forecasters_counts_only_windows_that_both_can_forecast_from(
     both = (panel.row_series[ours.test_origins] == 1) | (
         panel.row_in_series[ours.test_origins] >= 390
     )
-    assert compared.challenger == pytest.approx(ours.evaluation.losses["lstm"][both].mean())
+    assert compared.challenger == pytest.approx(ours.evaluation.losses["model"][both].mean())
     assert compared.baseline == pytest.approx(ours.evaluation.losses["last_value"][both].mean())
 
 

@@ -8,7 +8,7 @@ import torch
 
 from pipelines_lib.config import ForecasterConfig, SplitConfig, TrainingConfig
 from pipelines_lib.errors import ConfigError, SeriesError
-from pipelines_lib.forecasting.fit import _fit_interval, fit_forecaster
+from pipelines_lib.forecasting.fit import fit_forecaster
 from pipelines_lib.series.calendar import make_calendar
 from pipelines_lib.series.panel import make_panel
 
@@ -141,33 +141,6 @@ def test_fit_forecaster_covers_what_the_interval_promises(
     assert 46 <= half.evaluation.metrics["coverage_pct"] <= 54
 
 
-def test_fit_interval_takes_the_residual_of_the_conformal_rank():
-    # 19 residuals 1..19 at 90 %: rank ceil(20 * 0.9) = 18.
-    class Panel:
-        row_series = np.zeros(40, dtype=int)
-
-    class Scaler:
-        scale = np.array([[2.0]])
-
-    class Prepared:
-        level = np.zeros(40)
-        target_scaler = Scaler
-        panel = Panel
-
-    class Zero:
-        def __init__(self, interval):
-            self.config = type("C", (), {"horizon": 1, "sampling_rate": 1, "interval": interval})
-            self.config.target_kind = "level"
-
-        def forecast_windows(self, prepared, origins, *, device):
-            return 2.0 * np.arange(1.0, 20.0)[::-1, None], None, None
-
-    origins, cpu = np.arange(19), torch.device("cpu")
-    assert _fit_interval(Zero(0.9), Prepared, origins, cpu).tolist() == [18.0]
-    assert _fit_interval(Zero(0.5), Prepared, origins, cpu).tolist() == [10.0]
-    assert _fit_interval(Zero(0.99), Prepared, origins, cpu).tolist() == [19.0]
-
-
 def test_fit_forecaster_finds_the_season(fitted_forecaster):
     assert fitted_forecaster.season == 24
 
@@ -234,15 +207,16 @@ def test_fit_forecaster_refuses_an_unknown_feature(fit_sine):
         fit_sine(features=["close_return"])
 
 
-def test_fit_forecaster_learns_from_train_series_and_judges_all(fit_sine, panel_of, sine_panel):
+def test_fit_forecaster_learns_from_train_series_and_judges_all(
+    fit_sine, panel_of, sine_panel, weights_of
+):
     noise = np.random.default_rng(0).normal(10, 1, 420)
     once = {"target_kind": "level", "training": TrainingConfig(max_epochs=1)}
     sine = sine_panel.values[:420, 0]
     one = fit_sine(panel_of({"A": sine, "B": noise}), train_series=["A"], **once)
     other = fit_sine(panel_of({"A": sine, "B": noise[::-1]}), train_series=["A"], **once)
-    np.testing.assert_array_equal(
-        one.forecaster.network.head.weight.detach(), other.forecaster.network.head.weight.detach()
-    )
+    for ours, theirs in zip(weights_of(one.forecaster), weights_of(other.forecaster), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
     assert one.evaluation.metrics["test_series"] == 2
 
 

@@ -10,7 +10,8 @@ import torch
 
 from pipelines_lib.config import ForecasterConfig
 from pipelines_lib.errors import BundleError, ConfigError
-from pipelines_lib.forecasting.forecaster import Forecaster, make_network
+from pipelines_lib.forecasting.forecaster import Forecaster
+from pipelines_lib.models import Inputs, Network
 from pipelines_lib.series.calendar import make_calendar
 from pipelines_lib.series.panel import make_panel
 from pipelines_lib.series.scaling import Scaler
@@ -22,28 +23,36 @@ def numbers_of(left_out: dict[str, str]) -> dict[str, list[int]]:
     return {name: [int(n) for n in re.findall(r"\d+", why)] for name, why in left_out.items()}
 
 
+class Says(Network):
+    """A network that gives the same scaled forecast (H,) whatever it sees."""
+
+    def __init__(self, says: list[float]) -> None:
+        super().__init__()
+        self.says = torch.tensor(says)
+
+    def forward(self, inputs: Inputs) -> torch.Tensor:
+        return self.says.expand(len(inputs.past), -1)[..., None]
+
+
 @pytest.fixture
 def constant_forecaster(sine_dataset):
     """Return a factory: a forecaster of the known series A whose network always says `says`."""
 
-    def make(says, *, center=0.0, scale=1.0, width=0.0, features=("value",), dataset=None, **more):
+    def make(says, *, center=0.0, scale=1.0, width=0.0, features=(), dataset=None, **more):
         config = ForecasterConfig(
             **{"lookback": 3, "hidden": 2, "horizon": len(says), "features": list(features), **more}
         )
         n_features = len(features)
-        network = make_network(config, n_features=n_features)
-        with torch.no_grad():
-            for weight in network.parameters():
-                weight.zero_()
-            network.head.bias.copy_(torch.tensor(says))
         return Forecaster(
             dataset or sine_dataset,
             config,
             ["A"],
             Scaler(np.zeros((1, n_features)), np.ones((1, n_features))),
             Scaler(np.array([[center]]), np.array([[scale]])),
-            network.eval(),
+            Says(says).eval(),
+            0,
             np.full(config.horizon, width),
+            24,
             "2024-01-01T00:00:00.000000",
         )
 
@@ -61,16 +70,17 @@ def test_forecast_windows_returns_levels_in_units(constant_forecaster, panel_of)
     assert upper.tolist() == [[15.0, 9.0]] * 2
 
 
-def test_forecast_windows_adds_log_returns_to_the_last_value(constant_forecaster, panel_of):
+def test_forecast_windows_moves_the_last_value_by_the_log_return(constant_forecaster, panel_of):
     forecaster = constant_forecaster(
         [1.0, 2.0], center=0.01, scale=0.1, width=0.5, target_kind="log_return"
     )
     prepared = forecaster.prepare(panel_of({"A": [8.0, 9.0, 100.0, 50.0]}))
     value, lower, upper = forecaster.forecast_windows(prepared, np.array([2, 3]))
-    grown = np.exp([0.11, 0.11 + 0.21])
+    root = np.sqrt([1, 2])  # a return over h steps is learned over the root of h
+    grown = np.exp([0.1, 0.2] * root)
     np.testing.assert_allclose(value, [100 * grown, 50 * grown], rtol=1e-6)
-    np.testing.assert_allclose(lower, value * np.exp(-0.05), rtol=1e-9)
-    np.testing.assert_allclose(upper, value * np.exp(0.05), rtol=1e-9)
+    np.testing.assert_allclose(lower, value * np.exp(-0.05 * root), rtol=1e-9)
+    np.testing.assert_allclose(upper, value * np.exp(0.05 * root), rtol=1e-9)
 
 
 def test_forecast_windows_takes_no_window_for_no_answer(constant_forecaster, panel_of):
@@ -87,7 +97,8 @@ def test_prepare_scales_a_known_series_as_fitted_and_an_unknown_one_by_its_own(
     forecaster = constant_forecaster([0.0], center=10.0, scale=4.0, target_kind="level")
     prepared = forecaster.prepare(panel_of({"A": [14.0, 18.0], "Z": [100.0, 300.0]}))
     assert prepared.targets.tolist() == [1.0, 2.0, -1.0, 1.0]
-    assert prepared.inputs[:, 0].tolist() == [14.0, 18.0, -1.0, 1.0]
+    assert prepared.inputs[:, 0].tolist() == [1.0, 2.0, -1.0, 1.0]
+    assert prepared.known_series.tolist() == [0, 0, 1, 1]
 
 
 def test_prepare_refuses_a_log_return_of_nothing(constant_forecaster, panel_of):
@@ -168,11 +179,11 @@ def test_forecast_next_leaves_out_series_that_are_short_or_broken_near_the_end(
     assert numbers_of(left_out) == {"broken": [2, 3], "short": [2, 3]}  # steps it has, and needs
 
 
-def test_forecast_next_says_the_reach_of_a_sparse_window(constant_forecaster, panel_of):
+def test_forecast_next_counts_the_steps_of_a_sparse_window(constant_forecaster, panel_of):
     forecaster = constant_forecaster([0.0], target_kind="level", sampling_rate=4)
     rows, left_out = forecaster.forecast_next(panel_of({"A": np.arange(1.0, 9.0)}))
     assert len(rows) == 0
-    assert numbers_of(left_out) == {"A": [8, 9]}
+    assert numbers_of(left_out) == {"A": [2, 3]}  # steps of four rows each
 
 
 def test_forecast_windows_of_an_origin_does_not_know_what_follows(fitted_forecaster, sine_panel):

@@ -55,12 +55,12 @@ def test_draw_forecast_path_draws_truth_forecast_and_naive():
             "last_value": np.arange(6.0) - 0.25,
         }
     )
-    figure = draw_forecast_path(paths, series_id="005930", unit="KRW")
+    figure = draw_forecast_path(paths, series_id="005930", unit="KRW", model="segment GRU")
     axes = figure.axes[0]
     assert drawn(axes) == {
         "actual": list(np.arange(6.0)),
         "last value": list(np.arange(6.0) - 0.25),
-        "LSTM, with interval": list(np.arange(6.0) + 0.5),
+        "segment GRU, with interval": list(np.arange(6.0) + 0.5),
     }
     assert axes.collections
     assert axes.get_ylabel() == "KRW"
@@ -85,13 +85,23 @@ def test_draw_next_steps_continues_from_the_last_observation(history):
 
 
 def test_draw_error_by_horizon_draws_a_bar_per_step_and_method():
-    table = pd.DataFrame({"step": [1, 2], "lstm": [1.0, 2.0], "last_value": [1.5, 2.5]})
-    axes = draw_error_by_horizon(table, unit="KRW").axes[0]
+    table = pd.DataFrame(
+        {"step": [1, 2], "mae": [1.0, 2.0], "last_value_mae": [1.5, 2.5], "mase": [0.5, 1.0]}
+    )
+    axes = draw_error_by_horizon(table, unit="KRW", model="linear").axes[0]
     heights = [[bar.get_height() for bar in group] for group in axes.containers]
     assert heights == [[1.0, 2.0], [1.5, 2.5]]
-    assert [group.get_label() for group in axes.containers] == ["LSTM", "last value"]
+    assert [group.get_label() for group in axes.containers] == ["linear", "last value"]
     edges = sorted((bar.get_x(), bar.get_x() + bar.get_width()) for bar in axes.patches)
     assert all(a[1] <= b[0] + 1e-9 for a, b in pairwise(edges))
+
+
+def test_draw_error_by_horizon_draws_lines_where_steps_are_many():
+    steps = np.arange(1.0, 97.0)
+    table = pd.DataFrame({"step": steps, "mase": steps, "drift_mase": 2 * steps, "mae": 1.0})
+    axes = draw_error_by_horizon(table, unit="", measure="mase").axes[0]
+    assert drawn(axes) == {"model": list(steps), "drift": list(2 * steps)}
+    assert axes.get_ylim()[0] == 0
 
 
 def test_draw_losses_marks_the_epoch_that_was_kept():

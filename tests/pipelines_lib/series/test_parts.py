@@ -9,6 +9,7 @@ from pipelines_lib.series.parts import (
     refuse_unknown_series,
 )
 from pipelines_lib.series.splits import Span, Split
+from pipelines_lib.series.windows import count_known
 
 NAN = np.nan
 
@@ -79,8 +80,9 @@ SPLIT = Split(train=Span(0, 5), validation=Span(8, 9), calibration=Span(12, 13),
 
 def part_origins(panel, **options):
     known = np.ones(len(panel.position), dtype=bool)
+    rate = options.get("sampling_rate", 1)
     defaults = {
-        "inputs_known": known,
+        "run": count_known(known, offsets=panel.offsets, sampling_rate=rate),
         "targets_known": known,
         "lookback": 2,
         "sampling_rate": 1,
@@ -141,7 +143,8 @@ def test_make_part_origins_learns_from_the_wanted_series_only(make_day_panel):
 def test_explain_unready_counts_the_newest_complete_steps(make_day_panel):
     panel = make_day_panel({"A": {"value": [1, 2, 3]}, "B": {"value": [1, 2, 3, 4]}})
     known = np.array([True, True, False, True, False, True, True])
-    reasons = explain_unready(panel, known, np.array([0, 1]), 5)
+    run = count_known(known, offsets=panel.offsets)
+    reasons = explain_unready(panel, run, np.array([0, 1]), 5)
     assert list(reasons) == ["A", "B"]
     assert "newest 0 steps" in reasons["A"]
     assert "newest 2 steps" in reasons["B"]
@@ -150,5 +153,5 @@ def test_explain_unready_counts_the_newest_complete_steps(make_day_panel):
 
 def test_explain_unready_of_a_whole_but_short_series(make_day_panel):
     panel = make_day_panel({"A": {"value": [1, 2, 3]}})
-    reasons = explain_unready(panel, np.ones(3, dtype=bool), np.array([0]), 5)
+    reasons = explain_unready(panel, np.array([1, 2, 3]), np.array([0]), 5)
     assert "newest 3 steps" in reasons["A"]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines_lib.series.windows import horizon_rows, lookback_rows, make_origins
+from pipelines_lib.series.windows import count_known, horizon_rows, lookback_rows, make_origins
 
 
 def flags(text: str) -> np.ndarray:
@@ -14,9 +14,11 @@ def flags(text: str) -> np.ndarray:
 
 
 def origins(text: str, *, targets: str | None = None, offsets=None, **options) -> list[int]:
+    bounds = np.array(offsets or [0, len(text)])
+    rate = options.get("sampling_rate", 1)
     return make_origins(
-        flags(text),
-        offsets=np.array(offsets or [0, len(text)]),
+        count_known(flags(text), offsets=bounds, sampling_rate=rate),
+        offsets=bounds,
         targets_known=None if targets is None else flags(targets),
         **options,
     ).tolist()
@@ -94,6 +96,17 @@ def test_make_origins_of_one_step_at_a_sampling_rate_longer_than_the_series():
     assert origins("o.o", lookback=1, sampling_rate=5) == [0, 2]
 
 
+def test_count_known_counts_the_steps_that_end_at_a_row():
+    offsets = np.array([0, 5, 8])
+    assert count_known(flags("oo.ooooo"), offsets=offsets).tolist() == [1, 2, 0, 1, 2, 1, 2, 3]
+
+
+def test_count_known_at_a_sampling_rate_counts_every_nth_row():
+    offsets = np.array([0, 7])
+    counted = count_known(flags("ooo.ooo"), offsets=offsets, sampling_rate=2)
+    assert counted.tolist() == [1, 1, 2, 0, 3, 1, 4]
+
+
 def brute_force(inputs, targets, offsets, lookback, horizon, stride, rate) -> list[int]:
     found = []
     for begin, end in itertools.pairwise(offsets):
@@ -124,7 +137,7 @@ def test_make_origins_agrees_with_looking_at_every_row(
     inputs, targets = data.draw(known), data.draw(known)
     offsets = [0, *np.cumsum(lengths).tolist()]
     found = make_origins(
-        np.array(inputs),
+        count_known(np.array(inputs), offsets=np.array(offsets), sampling_rate=rate),
         offsets=np.array(offsets),
         lookback=lookback,
         sampling_rate=rate,

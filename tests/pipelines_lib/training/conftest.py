@@ -3,35 +3,46 @@
 import runpy
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from pipelines_lib.config import TrainingConfig
-from pipelines_lib.training import TrainingResult, WindowData, seeded, train
+from pipelines_lib.training import ForecastData, TrainingResult, seeded, train
 
 SCRIPT = Path(__file__).with_name("resumable.py")
 
 
 @pytest.fixture(scope="session")
-def train_sine() -> Callable:
+def resumable() -> SimpleNamespace:
+    """Return what resumable.py holds."""
+    return SimpleNamespace(**runpy.run_path(str(SCRIPT)))
+
+
+@pytest.fixture(scope="session")
+def train_sine(resumable) -> Callable:
     """Return `train_sine` of resumable.py."""
-    return runpy.run_path(str(SCRIPT))["train_sine"]
+    return resumable.train_sine
 
 
 class OneWeight(nn.Module):
-    """Forecast the same number whatever the window; note the windows that were seen."""
+    """Forecast the same number whatever the window; note the windows and epochs that were seen."""
 
     def __init__(self, start: float) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.tensor(start))
-        self.seen: dict[bool, list[list[float]]] = {True: [], False: []}
+        self.seen = {True: [], False: []}
+        self.epochs = []
 
-    def forward(self, window: Tensor) -> Tensor:
-        self.seen[self.training].append(window[:, -1, 0].tolist())
-        return self.weight.expand(len(window), 1)
+    def begin_epoch(self, epoch):
+        self.epochs.append(epoch)
+
+    def forward(self, inputs):
+        self.seen[self.training].append(inputs.past[:, -1, 0].tolist())
+        return self.weight.expand(len(inputs.past), 1)
 
 
 @pytest.fixture
@@ -43,10 +54,18 @@ def fit_weight() -> Callable[..., tuple[OneWeight, TrainingResult]]:
     """
 
     def fit(
-        targets, *, train_origins, validation_origins, start=0.0, checkpoint=None, **config
+        targets,
+        *,
+        train_origins,
+        validation_origins,
+        start=0.0,
+        checkpoint=None,
+        loss_of=None,
+        on_epoch=lambda report: None,
+        **config,
     ) -> tuple[OneWeight, TrainingResult]:
         targets = np.asarray(targets, dtype=float)
-        data = WindowData.make(
+        data = ForecastData.make(
             np.arange(len(targets), dtype=float)[:, None],
             lookback=1,
             sampling_rate=1,
@@ -63,7 +82,9 @@ def fit_weight() -> Callable[..., tuple[OneWeight, TrainingResult]]:
                 train_origins=np.asarray(train_origins),
                 validation_origins=np.asarray(validation_origins),
                 config=TrainingConfig(**{**defaults, **config}),
+                loss_of=loss_of,
                 checkpoint=checkpoint,
+                on_epoch=on_epoch,
             )
         return network, result
 

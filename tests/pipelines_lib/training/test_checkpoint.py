@@ -1,5 +1,6 @@
 """Checkpoints: a killed training ends as if nothing had happened; a file is whole or ignored."""
 
+import json
 import os
 import subprocess
 import sys
@@ -11,7 +12,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from pipelines_lib.models import LSTMForecaster
+from pipelines_lib.models.inputs import Inputs
+from pipelines_lib.training.averaging import WeightAverage
 from pipelines_lib.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 
 SCRIPT = Path(__file__).with_name("resumable.py")
@@ -40,53 +42,74 @@ def interrupt_after(epoch: int):
 
 
 @pytest.fixture
-def state():
+def state(resumable):
     """Return the state of a training after its first step."""
     torch.manual_seed(0)
-    model = LSTMForecaster(n_features=1, hidden=3, layers=1, dropout=0.0, horizon=2)
-    optimizer = torch.optim.Adam(model.parameters())
-    model(torch.ones(2, 4, 1)).sum().backward()
+    model = resumable.Small(hidden=3, dropout=0.0)
+    optimizer = torch.optim.AdamW(model.parameters(), fused=True)
+    average = WeightAverage(model, 0.9)
+    model(Inputs(torch.ones(2, 4, 1))).sum().backward()
     optimizer.step()
-    return {"model": model, "optimizer": optimizer, "generator": torch.Generator().manual_seed(1)}
+    average.update(1)
+    shuffle = torch.Generator().manual_seed(1)
+    return {"model": model, "optimizer": optimizer, "generator": shuffle, "average": average}
 
 
 def save(path, state, **progress) -> None:
     best = {name: value.clone() for name, value in state["model"].state_dict().items()}
-    save_checkpoint(path, progress=Progress(epoch=1, **progress), best=best, **state)
+    save_checkpoint(path, progress=Progress(1, 5, **progress), best=best, **state)
 
 
-def test_train_killed_after_a_checkpoint_ends_with_the_same_weights(train_sine, tmp_path):
-    checkpoint = tmp_path / "deep" / "run.safetensors"
-    child = subprocess.Popen(
-        [sys.executable, str(SCRIPT), str(checkpoint), "3"],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-    )
-    assert child.stdout is not None
-    heard = [child.stdout.readline().strip() for _ in range(3)]
-    child.kill()  # SIGKILL: no handler, no clean-up
-    assert child.wait(timeout=30) == -9
-    child.stdout.close()
-    assert heard == ["epoch 1", "epoch 2", "epoch 3"]
-    assert checkpoint.exists()
-
-    resumed, result = train_sine(checkpoint)
-    whole, expected = train_sine()
-    assert result.resumed_after == 3
-    assert same(resumed, whole)
-    assert untimed(result)[3:] == untimed(expected)[3:]
-    assert [epoch.epoch for epoch in result.history] == [1, 2, 3, 4, 5, 6]
-    assert not checkpoint.exists()
+KINDS = {
+    "plateau": {},
+    "cosine": {"schedule": "cosine", "weight_decay": 0.1},
+    "averaged": {"schedule": "constant", "weight_averaging": 0.9},
+    "all": {"schedule": "cosine", "weight_averaging": 0.8, "weight_decay": 0.01, "loss": "huber"},
+}
 
 
+def test_train_killed_within_an_epoch_ends_with_the_same_weights(resumable, tmp_path):
+    in_fourth_epoch = 3 * resumable.STEPS_PER_EPOCH + 3
+    children = {
+        kind: subprocess.Popen(
+            [
+                *(sys.executable, str(SCRIPT), str(tmp_path / "deep" / kind)),
+                *(str(in_fourth_epoch), json.dumps(config)),
+            ],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        )
+        for kind, config in KINDS.items()
+        if kind != "all"
+    }
+    for kind, child in children.items():
+        assert child.stdout is not None
+        heard = [child.stdout.readline().strip() for _ in range(4)]
+        child.kill()  # SIGKILL: no handler, no clean-up
+        assert child.wait(timeout=30) == -9
+        child.stdout.close()
+        assert heard == ["epoch 1", "epoch 2", "epoch 3", "step"]
+        checkpoint = tmp_path / "deep" / kind
+        assert checkpoint.exists()
+
+        resumed, result = resumable.train_sine(checkpoint, **KINDS[kind])
+        whole, expected = resumable.train_sine(**KINDS[kind])
+        assert result.resumed_after == 3
+        assert same(resumed, whole), kind
+        assert untimed(result) == untimed(expected)
+        assert [epoch.epoch for epoch in result.history] == [1, 2, 3, 4, 5, 6]
+        assert not checkpoint.exists()
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("epoch", [1, 5, 6])
-def test_train_interrupted_anywhere_ends_with_the_same_weights(train_sine, tmp_path, epoch):
+def test_train_interrupted_anywhere_ends_with_the_same_weights(train_sine, tmp_path, epoch, kind):
     checkpoint = tmp_path / "run.safetensors"
     with pytest.raises(Interrupted):
-        train_sine(checkpoint, interrupt_after(epoch))
-    resumed, result = train_sine(checkpoint)
-    whole, expected = train_sine()
+        train_sine(checkpoint, interrupt_after(epoch), **KINDS[kind])
+    resumed, result = train_sine(checkpoint, **KINDS[kind])
+    whole, expected = train_sine(**KINDS[kind])
     assert same(resumed, whole)
     assert (result.resumed_after, expected.resumed_after) == (epoch, 0)
     assert (result.best_epoch, result.stopped) == (expected.best_epoch, expected.stopped)
@@ -138,6 +161,11 @@ def _without_progress(path):
     save_file({"a": torch.zeros(2)}, path)
 
 
+def _with_averages(path, train_sine):
+    with pytest.raises(Interrupted):
+        train_sine(path, interrupt_after(2), weight_averaging=0.9)
+
+
 def _of_another_network(path, train_sine):
     """Same names, other shapes: as left by a training that hashed to the same name."""
     with pytest.raises(Interrupted):
@@ -149,7 +177,10 @@ def _of_another_network(path, train_sine):
     save_file(tensors, path, metadata=metadata)
 
 
-@pytest.mark.parametrize("spoil", [_garbage, _empty, _torn, _without_progress, _of_another_network])
+@pytest.mark.parametrize(
+    "spoil",
+    [_garbage, _empty, _torn, _without_progress, _with_averages, _of_another_network],
+)
 def test_train_starts_again_from_an_unusable_checkpoint(train_sine, tmp_path, spoil):
     path = tmp_path / "run.safetensors"
     spoil(path, train_sine) if spoil.__code__.co_argcount == 2 else spoil(path)
@@ -164,19 +195,23 @@ def test_load_checkpoint_restores_what_was_saved(state, tmp_path):
     save(path, state, best_epoch=1, best_loss=0.1 + 0.2, scheduler={"best": 0.3})
     drawn = torch.randperm(9, generator=state["generator"])
     before = {name: value.clone() for name, value in state["model"].state_dict().items()}
+    averages = [value.clone() for value in state["average"].state().values()]
     moments = state["optimizer"].state_dict()["state"][0]["exp_avg"].clone()
     with torch.no_grad():
         for weight in state["model"].parameters():
             weight.zero_()
     state["optimizer"].zero_grad()
-    state["model"](torch.ones(2, 4, 1)).sum().backward()
+    state["model"](Inputs(torch.ones(2, 4, 1))).sum().backward()
     state["optimizer"].step()
+    state["average"].update(2)
 
     progress, best = load_checkpoint(path, **state)
-    assert progress == Progress(1, 1, 0.1 + 0.2, [], {"best": 0.3})
+    assert progress == Progress(1, 5, 1, 0.1 + 0.2, [], {"best": 0.3})
     assert all(torch.equal(best[name], value) for name, value in before.items())
     assert all(torch.equal(v, before[n]) for n, v in state["model"].state_dict().items())
     assert torch.equal(state["optimizer"].state_dict()["state"][0]["exp_avg"], moments)
+    restored = state["average"].state().values()
+    assert all(torch.equal(a, b) for a, b in zip(restored, averages, strict=True))
     assert torch.equal(torch.randperm(9, generator=state["generator"]), drawn)
 
 

@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-from pipelines_lib.config import TrainingConfig
 from pipelines_lib.errors import TrainingError
 from pipelines_lib.training import seeded
 
@@ -36,13 +35,13 @@ def test_train_gives_bit_equal_weights_for_the_same_seed(train_sine):
 
 
 def test_train_gives_other_weights_for_another_seed(train_sine):
-    one, _ = train_sine(config=TrainingConfig(max_epochs=1, seed=1))
-    other, _ = train_sine(config=TrainingConfig(max_epochs=1, seed=2))
+    one, _ = train_sine(max_epochs=1, seed=1)
+    other, _ = train_sine(max_epochs=1, seed=2)
     assert not same(one, other)
 
 
 def test_train_learns(train_sine):
-    _, result = train_sine(config=TrainingConfig(max_epochs=12, batch_size=8, learning_rate=0.02))
+    _, result = train_sine(max_epochs=12, windows_per_epoch=100)
     losses = [epoch.validation_loss for epoch in result.history]
     assert min(losses) < losses[0] / 3
 
@@ -91,6 +90,13 @@ def test_train_keeps_the_best_weights_not_the_last(fit_weight):
     assert losses == sorted(losses)
     assert result.best_epoch == 1
     assert same(network, only_first)
+
+
+def test_train_keeps_the_last_weights_where_it_is_told_to(fit_weight):
+    network, result = fit_weight(**APART, max_epochs=4, patience=1, keep="last")
+    best, _ = fit_weight(**APART, max_epochs=4, patience=1)
+    assert (len(result.history), result.best_epoch, result.stopped) == (4, 4, "max_epochs")
+    assert not same(network, best)
 
 
 def test_train_stops_early(fit_weight):
@@ -169,6 +175,85 @@ def test_train_refuses_to_start_without_windows(fit_weight, part):
     none = {**TOGETHER, f"{part}_origins": np.array([], dtype=int)}
     with pytest.raises(TrainingError, match=rf"no complete {part}.* window: ingest more history"):
         fit_weight(**none)
+
+
+def test_train_tells_the_network_each_epoch_before_it(fit_weight):
+    network, _ = fit_weight(**TOGETHER, max_epochs=3)
+    assert network.epochs == [1, 2, 3]
+
+
+def test_train_uses_the_loss_it_is_given(fit_weight):
+    def thrice(predicted, targets):
+        return 3 * (predicted - targets).abs().mean()
+
+    _, result = fit_weight(**TOGETHER, loss_of=thrice, loss="mse", start=3.0, learning_rate=1e-6)
+    assert result.history[0].train_loss == pytest.approx(6.0, rel=1e-4)
+    assert result.history[0].validation_loss == pytest.approx(6.0, rel=1e-4)
+
+
+def test_train_decays_weights(fit_weight):
+    # The decay takes learning rate * weight_decay of the weight 1; the gradient is 0.
+    network, _ = fit_weight(**TOGETHER, start=1.0, weight_decay=0.5, batch_size=32)
+    assert network.weight.item() == pytest.approx(0.95)
+    network, _ = fit_weight(**TOGETHER, start=1.0, batch_size=32)
+    assert network.weight.item() == 1.0
+
+
+def test_train_judges_and_keeps_averaged_weights(fit_weight):
+    network, result = fit_weight(**TOGETHER, weight_averaging=0.9, batch_size=32)
+    # One step, 0 -> 0.1; the average's first decay is 2 / 11.
+    assert network.weight.item() == pytest.approx(0.1 * 9 / 11, rel=1e-4)
+    assert result.history[0].validation_loss == pytest.approx((1 - 0.9 / 11) ** 2, rel=1e-4)
+
+
+def test_train_goes_on_from_its_own_weights_not_the_averages(fit_weight):
+    losses = [
+        [epoch.train_loss for epoch in fit_weight(**TOGETHER, max_epochs=4, **more)[1].history]
+        for more in ({}, {"weight_averaging": 0.99})
+    ]
+    assert losses[0] == losses[1]
+
+
+def test_train_follows_a_cosine_to_zero(fit_weight):
+    _, result = fit_weight(
+        **TOGETHER, schedule="cosine", batch_size=10, max_epochs=4, patience=9, learning_rate=0.1
+    )
+    # Two steps an epoch, eight in all; an epoch reports its last: steps 1, 3, 5 and 7.
+    expected = [0.05 * (1 + math.cos(math.pi * step / 8)) for step in (1, 3, 5, 7)]
+    assert [epoch.learning_rate for epoch in result.history] == pytest.approx(expected)
+
+
+def test_train_rises_to_the_cosine_over_the_warmup(fit_weight):
+    fields = {"schedule": "cosine", "batch_size": 20, "max_epochs": 8, "patience": 9}
+    _, at_once = fit_weight(**TOGETHER, **fields)
+    _, risen = fit_weight(**TOGETHER, **fields, warmup_steps=3)  # a step an epoch
+    ratio = [
+        a.learning_rate / b.learning_rate
+        for a, b in zip(risen.history, at_once.history, strict=True)
+    ]
+    assert ratio == pytest.approx([0.25, 0.5, 0.75, 1, 1, 1, 1, 1])
+
+
+def test_train_stopped_by_its_listener_leaves_the_checkpoint(fit_weight, tmp_path):
+    class Hopeless(Exception):
+        pass
+
+    def stop(report):
+        raise Hopeless
+
+    checkpoint = tmp_path / "run.safetensors"
+    with pytest.raises(Hopeless):
+        fit_weight(**TOGETHER, checkpoint=checkpoint, on_epoch=stop)
+    network, result = fit_weight(**TOGETHER, checkpoint=checkpoint, max_epochs=2)
+    assert result.resumed_after == 1
+    assert network.epochs == [2]
+
+
+def test_train_leaves_the_rate_alone_where_it_is_constant(fit_weight):
+    _, result = fit_weight(
+        **APART, schedule="constant", max_epochs=5, patience=10, plateau_patience=0
+    )
+    assert {epoch.learning_rate for epoch in result.history} == {0.1}
 
 
 def test_seeded_leaves_the_random_state_as_it_was():

@@ -1,0 +1,73 @@
+"""Whether a difference is more than chance: a mean over days, and two methods' losses by day.
+
+The losses of the shares of one day rise and fall together, and forecasts of several steps overlap
+from day to day. So a day counts once, and its neighbours' correlation widens the error of the mean
+(Diebold and Mariano 1995), corrected for small samples (Harvey, Leybourne and Newbold 1997).
+"""
+
+import math
+
+import numpy as np
+from scipy import stats
+
+from pipelines_lib.comparison import PairedTest
+
+MIN_DAYS = 8
+"""Days below which nothing is told from anything."""
+
+
+def paired_test(
+    first: np.ndarray, second: np.ndarray, *, position: np.ndarray, reach: int
+) -> PairedTest:
+    """Test by Diebold and Mariano whether two methods lose the same on average.
+
+    Args:
+        first: Loss of the one per window (W,); a window without a loss in either is left out.
+        second: Loss of the other on the same windows (W,).
+        position: Calendar position of each window's origin (W,).
+        reach: Steps from the origin to the last target, h; windows closer than that overlap.
+    """
+    by_day = daily_means(first - second, position)
+    statistic, p = mean_test(by_day, overlap=reach)
+    mean = float(by_day.mean()) if len(by_day) else 0.0
+    return PairedTest(mean, statistic, p, len(by_day))
+
+
+def daily_means(values: np.ndarray, position: np.ndarray) -> np.ndarray:
+    """Return the mean of the known values of each position, oldest first (D,)."""
+    known = ~np.isnan(values)
+    days, number = np.unique(position[known], return_inverse=True)
+    return np.bincount(number, values[known], len(days)) / np.bincount(number, minlength=len(days))
+
+
+def mean_test(values: np.ndarray, *, overlap: int) -> tuple[float | None, float | None]:
+    """Test whether the mean of a series of days is 0: statistic and two-sided p-value.
+
+    The variance of the mean counts the autocovariances below `overlap` in full, as errors of
+    overlapping windows have them; where that is not positive, with Bartlett's falling weights.
+    The p-value is of the t distribution with n - 1 degrees.
+
+    Args:
+        values: One value a day (D,), oldest first.
+        overlap: Days that a value shares with its neighbours, h; 1: none.
+
+    Returns:
+        None twice where there are fewer than 8 days, or than 2 h.
+    """
+    n, h = len(values), overlap
+    if n < max(MIN_DAYS, 2 * h):
+        return None, None
+    mean = values.mean()
+    if not values.any():
+        return 0.0, 1.0
+    centered = values - mean
+    covariance = np.array([centered[lag:] @ centered[: n - lag] for lag in range(h)]) / n
+    variance = (covariance[0] + 2 * covariance[1:].sum()) / n
+    if variance <= 0:
+        falling = 1 - np.arange(1, h) / h
+        variance = (covariance[0] + 2 * falling @ covariance[1:]) / n
+    if variance <= 0:  # the same difference every day
+        return math.copysign(math.inf, mean), 0.0
+    correction = (n + 1 - 2 * h + h * (h - 1) / n) / n
+    statistic = float(mean / math.sqrt(variance) * math.sqrt(correction))
+    return statistic, float(2 * stats.t.sf(abs(statistic), n - 1))
