@@ -15,8 +15,8 @@ from pipelines_lib.config import DatasetConfig, ForecasterConfig
 from pipelines_lib.config.space import Value, configure
 from pipelines_lib.errors import ConfigError, SeriesError, TrainingError
 from pipelines_lib.forecasting.baselines import BASELINES
-from pipelines_lib.forecasting.evaluation import MODEL
 from pipelines_lib.forecasting.fit import FittedForecaster, fit_forecaster
+from pipelines_lib.forecasting.metrics import MODEL
 from pipelines_lib.forecasting.selection import Selection, judge_trial
 from pipelines_lib.forecasting.study import Study
 from pipelines_lib.series.panel import Panel

@@ -9,6 +9,7 @@ from pipelines_lib.config import TrainingConfig
 from pipelines_lib.config.space import configure
 from pipelines_lib.errors import TrainingError
 from pipelines_lib.forecasting.fit import fit_forecaster
+from pipelines_lib.forecasting.metrics import MODEL
 from pipelines_lib.forecasting.search import (
     count_states,
     find_best,
@@ -78,6 +79,22 @@ def test_run_trial_ends_a_hopeless_trial_early(tmp_path):
     assert len(outcomes[2].epochs) == 1
     assert "in epoch 1: half of the trials before it were better" in outcomes[2].reason
     assert math.isnan(outcomes[2].mase)
+
+
+def test_run_trial_of_several_members_is_followed_by_the_first(tmp_path):
+    search = search_config(space=["members=2|3", "model=linear|last_step"], n_trials=1)
+    base = BASE.model_copy(update={"members": 2})
+    seen = []
+    with opened(tmp_path, search, base) as study:
+        [outcome] = run_all(
+            study, select(search, base=base), base, lambda trial, epoch: seen.append(epoch.epoch)
+        )
+        [trial] = study.ended
+    assert seen == [1, 2, 1, 2]
+    assert [epoch.epoch for epoch in outcome.epochs] == [1, 2]
+    assert trial.intermediate_values == {
+        epoch.epoch: epoch.validation_loss for epoch in outcome.epochs
+    }
 
 
 def test_run_trial_prunes_values_that_do_not_go_together(tmp_path):
@@ -155,7 +172,7 @@ def test_judge_best_judges_winner_and_base_on_the_same_held_out_rows():
     assert verdict.windows == len(rows) < len(fits["base"].test_origins)
     for name, fitted in fits.items():
         judged = [row in rows for row in fitted.test_origins]
-        expected = fitted.evaluation.losses["lstm"][judged].mean()
+        expected = fitted.evaluation.losses[MODEL][judged].mean()
         assert verdict.mase[name] == pytest.approx(expected, rel=1e-12)
     assert set(verdict.mase) == {"best", "base", "last_value", "drift", "seasonal_naive"}
     assert verdict.best_baseline == "seasonal_naive"
