@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import torch
 
 from pipelines_lib.config import TrainingConfig
 from pipelines_lib.config.space import configure
@@ -124,6 +125,31 @@ def test_run_trial_of_a_training_that_diverges_fails_and_the_search_goes_on(tmp_
         outcomes = run_all(study, select(search, panel, base), base)
     assert [outcome.state for outcome in outcomes] == ["complete", "failed", "complete"]
     assert outcomes[1].reason.startswith("training loss is inf in epoch 1")
+
+
+def test_run_trial_that_does_not_fit_on_the_device_fails(tmp_path):
+    def run_out(trial, report):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    search = search_config(n_trials=1)
+    with opened(tmp_path, search) as study:
+        [outcome] = run_all(study, select(search), on_epoch=run_out)
+    assert (outcome.state, outcome.reason) == ("failed", "CUDA out of memory")
+
+
+def test_run_trial_that_breaks_is_tried_again(tmp_path):
+    def break_off(trial, report):
+        raise ZeroDivisionError
+
+    search = search_config(n_trials=1)
+    with (
+        opened(tmp_path, search) as study,
+        pytest.raises(ZeroDivisionError),
+    ):
+        run_all(study, select(search), on_epoch=break_off)
+    with opened(tmp_path, search) as study:
+        [outcome] = run_all(study, select(search))
+    assert (outcome.number, outcome.state, outcome.config) == (1, "complete", BASE)
 
 
 def test_run_trial_of_values_that_were_tried_takes_the_outcome(tmp_path):
