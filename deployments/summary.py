@@ -190,14 +190,9 @@ def print_ingest(report: "IngestReport", console: Console, *, seconds: float) ->
 
 def print_search(searched: "Searched", console: Console) -> None:
     """Print what a search found, what it is worth on rows that no trial saw, and how to use it."""
-    table = Table(
-        title=escape(f"MASE on {searched.test_windows:,} held-out windows that no trial saw"),
-        title_justify="left",
-        box=None,
-        padding=(0, 2, 0, 0),
-    )
-    table.add_column("")
-    table.add_column("MASE", justify="right")
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column()
+    table.add_column(justify="right")
     names = {"best": "best trial", "base": "what the search started from"}
     for name, mase in sorted(searched.test_mase.items(), key=lambda item: item[1]):
         table.add_row(names.get(name, name.replace("_", " ")), f"{mase:.4f}")
@@ -221,6 +216,7 @@ def print_search(searched: "Searched", console: Console) -> None:
     rows.add_row("Job", escape(f"{searched.job}, stored as {searched.stored}"))
     rows.add_row("Run it", escape(f"{sys.argv[0]} run {searched.job}"))
     console.print(f"[bold]{searched.dataset}: study {searched.study}[/]")
+    console.print(f"MASE on {searched.test_windows:,} held-out windows that no trial saw")
     console.print(table)
     console.print()
     console.print(rows, soft_wrap=True)
@@ -235,6 +231,6 @@ def _worth(mase: dict[str, float]) -> str:
     else:
         better = "better" if mase["best"] < mase["base"] else "worse"
         share = abs(100 * (1 - mase["best"] / mase["base"]))
-        gained = f"{share:.1f} % {better} than what the search started from"
+        gained = f"{share:.2f} % {better} than what the search started from"
     verdict = "beats" if mase["best"] < least else "does not beat"
     return f"{gained}; it {verdict} the best baseline ({name.replace('_', ' ')})"

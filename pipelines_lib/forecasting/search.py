@@ -15,8 +15,8 @@ from pipelines_lib.config import DatasetConfig, ForecasterConfig
 from pipelines_lib.config.space import Value, configure
 from pipelines_lib.errors import ConfigError, SeriesError, TrainingError
 from pipelines_lib.forecasting.baselines import BASELINES
-from pipelines_lib.forecasting.evaluation import MODEL
 from pipelines_lib.forecasting.fit import FittedForecaster, fit_forecaster
+from pipelines_lib.forecasting.metrics import MODEL
 from pipelines_lib.forecasting.selection import Selection, judge_trial
 from pipelines_lib.forecasting.study import Study
 from pipelines_lib.series.panel import Panel
@@ -81,8 +81,8 @@ def run_trial(
 ) -> TrialOutcome:
     """Fit and judge one trial, and tell the study.
 
-    Values that do not go together prune it; a training that does not converge fails it; any other
-    error leaves it as cut off, to be tried again.
+    Values that do not go together prune it; a training that diverges or does not fit on the device
+    fails it; any other error leaves it as cut off, to be tried again.
     """
     began, epochs, values = perf_counter(), list[EpochReport](), dict(trial.params)
     config, mase, metrics, reason = None, math.nan, dict[str, float](), ""
@@ -114,7 +114,7 @@ def run_trial(
         state = TrialState.COMPLETE
     except (optuna.TrialPruned, ConfigError, SeriesError) as error:
         state, reason = TrialState.PRUNED, str(error)
-    except TrainingError as error:
+    except (TrainingError, torch.OutOfMemoryError) as error:
         state, reason = TrialState.FAIL, str(error)
     if not math.isfinite(mase) and state == TrialState.COMPLETE:
         state, reason = TrialState.FAIL, "its MASE is not finite: no series moved in training"

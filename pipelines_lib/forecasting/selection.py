@@ -14,10 +14,10 @@ import torch
 from pipelines_lib.config import DatasetConfig, ForecasterConfig
 from pipelines_lib.config.space import Choices, Dimension, Value, configure
 from pipelines_lib.errors import SeriesError
-from pipelines_lib.forecasting.evaluation import MODEL
-from pipelines_lib.forecasting.fit import FittedForecaster, fit_forecaster
+from pipelines_lib.forecasting.fit import FittedForecaster, fit_forecaster, split_history
+from pipelines_lib.forecasting.metrics import MODEL
 from pipelines_lib.series.panel import Panel
-from pipelines_lib.series.splits import Split, make_split
+from pipelines_lib.series.splits import Split
 from pipelines_lib.training import EpochReport
 
 
@@ -57,15 +57,11 @@ def make_selection(
     Raises:
         SeriesError: The history is too short to be divided twice, or ends before `until`.
     """
-    longest = _longest_lookback(base, dimensions)
-    lag = base.sampling_rate
-    lengths = {"lookback": (longest - 1) * lag + 1, "horizon": base.horizon * lag}
-    first = int(panel.position.min())
-    held_out = make_split(first=first, last=panel.last_position, config=base.split, **lengths)
-    last = held_out.validation.last
+    longest = configure(base, {"lookback": _longest_lookback(base, dimensions)})
+    last = split_history(panel, longest).validation.last
     if until:
         begun = int(panel.calendar.positions(np.array([until], dtype="datetime64[us]"))[0])
-        if not first <= begun <= last:
+        if not 0 <= begun <= last:
             raise SeriesError(
                 f"the search began on a history until {until:.10}, which is not before the "
                 "calibration and test parts of the stored one: ingest what is missing, or give "
@@ -73,14 +69,14 @@ def make_selection(
             )
         last = begun
     try:
-        split = make_split(first=first, last=last, config=base.split, **lengths)
+        split = split_history(panel, longest, last=last)
     except SeriesError as error:
         raise SeriesError(
             f"a search divides the history twice, once without the held-out parts: {error}"
         ) from error
     cut = cut_panel(panel, last)
     origins, last_value_mase = _common_rows(
-        cut, split, dataset=dataset, base=base, dimensions=dimensions, device=device
+        cut, split, dataset=dataset, longest=longest, dimensions=dimensions, device=device
     )
     return Selection(
         cut, split, origins, last_value_mase, str(panel.calendar.times(np.array([last]))[0])
@@ -144,7 +140,7 @@ def _common_rows(
     split: Split,
     *,
     dataset: DatasetConfig,
-    base: ForecasterConfig,
+    longest: ForecasterConfig,
     dimensions: Sequence[Dimension],
     device: torch.device,
 ) -> tuple[np.ndarray, float]:
@@ -155,15 +151,9 @@ def _common_rows(
     """
     kinds = [d.values for d in dimensions if isinstance(d, Choices) and d.path == "target_kind"]
     probes = []
-    for kind in kinds[0] if kinds else (base.target_kind,):
-        naive: dict[str, Value] = {
-            "lookback": _longest_lookback(base, dimensions),
-            "target_kind": kind,
-            "model": "last_value",
-            "interval_method": "conformal",
-            "training.max_epochs": 1,
-        }
-        config = configure(base, naive)
+    for kind in kinds[0] if kinds else (longest.target_kind,):
+        naive: dict[str, Value] = {"model": "last_value", "interval_method": "conformal"}
+        config = configure(longest, naive | {"target_kind": kind})
         probes.append(
             fit_forecaster(panel, dataset=dataset, config=config, device=device, split=split)
         )

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from pipelines_lib.config.space import Choices, Dimension
 from pipelines_lib.reports.figures import ALARM, INK, MODEL, NAIVE
@@ -71,12 +71,17 @@ def _draw_fields(trials: pd.DataFrame, dimensions: Sequence[Dimension]) -> Figur
     for axes, dimension in zip(grid, dimensions, strict=False):
         values = complete[dimension.path]
         if isinstance(dimension, Choices):
-            values = values.map(str)
-            axes.set_xlim(-0.5, len(dimension.values) - 0.5)
-            axes.set_xticks(range(len(dimension.values)), [str(v) for v in dimension.values])
-            values = values.map({str(v): n for n, v in enumerate(dimension.values)})
+            names = [str(value) for value in dimension.values]
+            values = values.map(str).map({name: number for number, name in enumerate(names)})
+            axes.set_xlim(-0.5, len(names) - 0.5)
+            axes.set_xticks(range(len(names)), names)
         elif dimension.log:
             axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.xaxis.set_major_formatter("{x:g}")
+            axes.xaxis.set_minor_locator(NullLocator())
+        elif dimension.integer:
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.scatter(
             values.astype(float),
             complete["mase"],

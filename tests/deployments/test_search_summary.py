@@ -56,8 +56,8 @@ def test_print_search_tells_what_was_found_and_how_to_use_it():
 @pytest.mark.parametrize(
     ("mase", "sentence"),
     [
-        ({}, "20.0 % better than what the search started from; it beats the best baseline (sea"),
-        ({"best": 1.1}, "10.0 % worse than what the search started from; it does not beat the"),
+        ({}, "20.00 % better than what the search started from; it beats the best baseline (sea"),
+        ({"best": 1.1}, "10.00 % worse than what the search started from; it does not beat the"),
         ({"base": 0.8}, "the search found nothing better than what it started from; it beats"),
         ({"last_value": 0.5}, "it does not beat the best baseline (last value)"),
     ],

@@ -38,7 +38,7 @@ BASE = ForecasterConfig(
     lookback=12,
     horizon=3,
     hidden=4,
-    features=["value"],
+    features=[],
     split=SplitConfig(validation_steps=20, calibration_steps=20, test_steps=20),
     training=TrainingConfig(max_epochs=2, batch_size=128, learning_rate=0.02),
 )

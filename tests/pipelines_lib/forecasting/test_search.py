@@ -4,11 +4,13 @@ import math
 
 import numpy as np
 import pytest
+import torch
 
 from pipelines_lib.config import TrainingConfig
 from pipelines_lib.config.space import configure
 from pipelines_lib.errors import TrainingError
 from pipelines_lib.forecasting.fit import fit_forecaster
+from pipelines_lib.forecasting.metrics import MODEL
 from pipelines_lib.forecasting.search import (
     count_states,
     find_best,
@@ -80,6 +82,22 @@ def test_run_trial_ends_a_hopeless_trial_early(tmp_path):
     assert math.isnan(outcomes[2].mase)
 
 
+def test_run_trial_of_several_members_is_followed_by_the_first(tmp_path):
+    search = search_config(space=["members=2|3", "model=linear|last_step"], n_trials=1)
+    base = BASE.model_copy(update={"members": 2})
+    seen = []
+    with opened(tmp_path, search, base) as study:
+        [outcome] = run_all(
+            study, select(search, base=base), base, lambda trial, epoch: seen.append(epoch.epoch)
+        )
+        [trial] = study.ended
+    assert seen == [1, 2, 1, 2]
+    assert [epoch.epoch for epoch in outcome.epochs] == [1, 2]
+    assert trial.intermediate_values == {
+        epoch.epoch: epoch.validation_loss for epoch in outcome.epochs
+    }
+
+
 def test_run_trial_prunes_values_that_do_not_go_together(tmp_path):
     search = search_config(space=["lookback=6..12"], n_trials=2)
     base = BASE.model_copy(update={"min_lookback": 10})
@@ -107,6 +125,31 @@ def test_run_trial_of_a_training_that_diverges_fails_and_the_search_goes_on(tmp_
         outcomes = run_all(study, select(search, panel, base), base)
     assert [outcome.state for outcome in outcomes] == ["complete", "failed", "complete"]
     assert outcomes[1].reason.startswith("training loss is inf in epoch 1")
+
+
+def test_run_trial_that_does_not_fit_on_the_device_fails(tmp_path):
+    def run_out(trial, report):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    search = search_config(n_trials=1)
+    with opened(tmp_path, search) as study:
+        [outcome] = run_all(study, select(search), on_epoch=run_out)
+    assert (outcome.state, outcome.reason) == ("failed", "CUDA out of memory")
+
+
+def test_run_trial_that_breaks_is_tried_again(tmp_path):
+    def break_off(trial, report):
+        raise ZeroDivisionError
+
+    search = search_config(n_trials=1)
+    with (
+        opened(tmp_path, search) as study,
+        pytest.raises(ZeroDivisionError),
+    ):
+        run_all(study, select(search), on_epoch=break_off)
+    with opened(tmp_path, search) as study:
+        [outcome] = run_all(study, select(search))
+    assert (outcome.number, outcome.state, outcome.config) == (1, "complete", BASE)
 
 
 def test_run_trial_of_values_that_were_tried_takes_the_outcome(tmp_path):
@@ -155,7 +198,7 @@ def test_judge_best_judges_winner_and_base_on_the_same_held_out_rows():
     assert verdict.windows == len(rows) < len(fits["base"].test_origins)
     for name, fitted in fits.items():
         judged = [row in rows for row in fitted.test_origins]
-        expected = fitted.evaluation.losses["lstm"][judged].mean()
+        expected = fitted.evaluation.losses[MODEL][judged].mean()
         assert verdict.mase[name] == pytest.approx(expected, rel=1e-12)
     assert set(verdict.mase) == {"best", "base", "last_value", "drift", "seasonal_naive"}
     assert verdict.best_baseline == "seasonal_naive"

@@ -7,6 +7,7 @@ import pytest
 
 from pipelines_lib.config import SplitConfig
 from pipelines_lib.errors import SeriesError
+from pipelines_lib.forecasting.metrics import MODEL
 from pipelines_lib.forecasting.selection import cut_panel, judge_trial
 from tests.pipelines_lib.forecasting.searching import (
     BASE,
@@ -69,7 +70,7 @@ def test_judge_trial_of_any_lookback_judges_the_same_rows(panel):
     short, mase = judge(selection, lookback=6)
     assert len(short.test_origins) > 18
     b_only = np.isin(short.test_origins, selection.origins)
-    assert mase == pytest.approx(short.evaluation.losses["lstm"][b_only].mean())
+    assert mase == pytest.approx(short.evaluation.losses[MODEL][b_only].mean())
     assert mase != pytest.approx(short.evaluation.metrics["mase"])
     assert np.isfinite(judge(selection, lookback=30)[1])
 
