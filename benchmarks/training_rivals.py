@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 WARM_STEPS = 20
 NEVER = 1_000_000
@@ -37,6 +36,8 @@ def main() -> None:
     if args.rival == "versions":
         print(json.dumps(versions()))
         return
+    import torch  # not to be waited for by who asks for versions
+
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
     torch.set_num_threads(1)
@@ -69,6 +70,8 @@ class Clock:
     def now(self) -> float:
         """Return CPU seconds of this process, or on a GPU wall seconds when it has finished."""
         if self.gpu:
+            import torch
+
             torch.cuda.synchronize()
             return time.perf_counter()
         return time.process_time()
@@ -101,9 +104,9 @@ def settings(gpu: bool, callback: Any) -> dict[str, Any]:
 
 def train_darts(values: np.ndarray, args: argparse.Namespace, clock: Clock) -> None:
     """Train whole epochs over all windows of all series."""
-    from darts import TimeSeries
-    from darts.models import BlockRNNModel
-    from pytorch_lightning.callbacks import Callback
+    from darts import TimeSeries  # type: ignore[import-not-found]
+    from darts.models import BlockRNNModel  # type: ignore[import-not-found]
+    from pytorch_lightning.callbacks import Callback  # type: ignore[import-not-found]
 
     class Watch(Callback):
         def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
@@ -135,9 +138,9 @@ def train_darts(values: np.ndarray, args: argparse.Namespace, clock: Clock) -> N
 def train_neuralforecast(values: np.ndarray, args: argparse.Namespace, clock: Clock) -> None:
     """Train steps of `batch` windows drawn from all series, as its batches are by default."""
     import pandas as pd
-    from neuralforecast import NeuralForecast
-    from neuralforecast.losses.pytorch import MSE
-    from neuralforecast.models import LSTM
+    from neuralforecast import NeuralForecast  # type: ignore[import-not-found]
+    from neuralforecast.losses.pytorch import MSE  # type: ignore[import-not-found]
+    from neuralforecast.models import LSTM  # type: ignore[import-not-found]
     from pytorch_lightning.callbacks import Callback
 
     class Watch(Callback):

@@ -10,8 +10,8 @@ rows from the synthetic market (log returns), or bars from a file. The contender
   off its time; it validates after each epoch, as it must, here on one batch.
 - bare_loop: gather, forward, backward, step and nothing else; same gather, network and optimizer.
 - dataloader: the same, but a DataLoader over windows that were built before the clock started.
-- darts' BlockRNNModel and neuralforecast's LSTM, where installed: here, or for PYTHON, an
-  interpreter that has them (they ask for other versions of our packages). See training_rivals.
+- darts' BlockRNNModel and neuralforecast's LSTM, where installed: here, or in an environment of
+  their own, whose interpreter is PYTHON. See training_rivals.
 
 They take turns, `--rounds` times, each training whole epochs for `--seconds` CPU seconds at least;
 an epoch before that warms up. Rates are medians; ratios are medians of the rounds' own ratios,
@@ -137,11 +137,9 @@ def measure(args: argparse.Namespace) -> dict[str, object]:
 
 def read_values(args: argparse.Namespace) -> np.ndarray:
     """Return standardised log returns of bars (S, R, F), the close's first."""
+    # More than asked for, since some synthetic shares start late, and days without trade go.
     source = SourceConfig(
-        kind="synthetic-market",
-        n_series=args.series,
-        n_steps=args.rows + 1,
-        anomalies=False,
+        kind="synthetic-market", n_series=2 * args.series, n_steps=args.rows + 100, anomalies=False
     )
     if args.data:
         source = SourceConfig(kind="files", path=str(args.data), series_column=args.series_column)
