@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -103,6 +103,7 @@ def train(
     n_drawn = min(len(train_set), config.windows_per_epoch)
     schedule = Schedule(optimizer, config, steps_per_epoch=math.ceil(n_drawn / config.batch_size))
     average = WeightAverage(model, config.weight_averaging)
+    precision = torch.autocast("cuda", torch.bfloat16) if device.type == "cuda" else nullcontext()
     shuffle = torch.Generator().manual_seed(config.seed)
     begin_epoch = getattr(model, "begin_epoch", lambda epoch: None)
     progress, best = Progress(), _copy(model)
@@ -128,12 +129,12 @@ def train(
         for batch in train_set[drawn.to(device)].split(config.batch_size):
             schedule.before_step(progress.step)
             inputs, targets = data.batch(batch)
-            with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            with precision:
                 predicted = model(inputs)
             loss = loss_of(predicted.float(), targets)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
-            nn.utils.clip_grad_norm_(weights, config.clip_norm)
+            _clip(weights, config.clip_norm)
             optimizer.step()
             progress.step += 1
             average.update(progress.step)
@@ -192,6 +193,17 @@ def evaluate_loss(
         inputs, targets = data.batch(batch)
         total += loss_of(model(inputs).float(), targets) * len(batch)
     return float(total) / len(origins)
+
+
+def _clip(weights: list[nn.Parameter], limit: float) -> None:
+    """Scale gradients down to a total norm, as `nn.utils.clip_grad_norm_` does.
+
+    On a CPU the norm can be read at no cost, and gradients below the limit are left alone.
+    """
+    gradients = [weight.grad for weight in weights if weight.grad is not None]
+    norm = torch.stack([torch.linalg.vector_norm(each) for each in gradients]).norm()
+    if norm.is_cuda or not norm <= limit:
+        nn.utils.clip_grads_with_norm_(weights, limit, norm)
 
 
 def _refuse_non_finite(
