@@ -98,11 +98,12 @@ def draw_skill_by_series(by_series: dict[str, pd.DataFrame]) -> Figure:
         return finish(figure)
     figure, axes = make_axes("Skill against the last value by series", "series", dates=False)
     low, high = np.percentile(np.concatenate(list(known.values())), [1, 99])
-    bins = list(np.linspace(float(low), float(high), 41))
+    n_bins = int(np.clip(len(first) // 5, 10, 40))
+    bins = list(np.linspace(float(low), float(high), n_bins + 1))
     for number, (name, skill) in enumerate(known.items()):
         colour = VARIANTS[number % len(VARIANTS)]
         share = 100 * (skill > 0).mean()
-        label = f"{name}: {share:.0f} % of series above 0"
+        label = f"{name}, {share:.0f} % above 0"
         axes.hist(
             np.clip(skill, low, high), bins, histtype="step", color=colour, lw=1.5, label=label
         )
