@@ -117,6 +117,7 @@ def test_summarise_backtest_puts_variants_before_baselines(result):
     sentences = [verdict.sentence for verdict in summary.verdicts]
     assert "still cannot be told from the last value (0.0 % less error, DM p = 1)" in sentences
     assert not [s for s in sentences if "still names" in s]  # it never moves
+    assert "| still | last value | " in to_markdown(summary)
     text = to_markdown(replace(summary, final="v2 is challenger", left_out={"E": "too short"}))
     assert "| last value | baseline |" in text
     assert "- **Not told from nothing**: still cannot be told from the last value" in text
@@ -130,14 +131,14 @@ def test_draw_backtest_draws_variants_and_baselines(result, sine_panel):
         "error_by_horizon", "error_by_fold", "skill_by_series", "coverage_by_step",
         "forecast_1", "example",
     }  # fmt: skip
-    folds = {
-        line.get_label(): line.get_ydata().tolist()
-        for line in figures["error_by_fold"].axes[0].lines
-    }
-    assert set(folds) == {"base", "still", "seasonal naive", "last value", "drift"}
-    assert folds["still"] == pytest.approx(folds["last value"])
-    assert folds["base"] == [fold.evaluations["base"].metrics["mase"] for fold in result.folds]
-    rings = figures["error_by_fold"].axes[0].collections
+    errors, skills = figures["error_by_fold"].axes
+    assert len(errors.lines) == 5
+    of = {line.get_label(): np.array(line.get_ydata()).tolist() for line in errors.lines}
+    assert of["base"] == [fold.evaluations["base"].metrics["mase"] for fold in result.folds]
+    gained = {line.get_label(): line.get_ydata() for line in skills.lines}
+    assert {"base", "still", "seasonal naive", "last value", "drift"} <= set(gained)
+    assert list(gained["still"]) == pytest.approx([0, 0, 0], abs=1e-9)
+    rings = errors.collections
     assert [len(ring.get_offsets()) for ring in rings] == [2, 2]  # folds 1 and 3 were fitted anew
     skill = figures["skill_by_series"].axes[0].lines
     assert [len(line.get_ydata()) for line in skill[:2]] == [4, 4]
