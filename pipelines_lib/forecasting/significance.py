@@ -14,6 +14,8 @@ from pipelines_lib.comparison import PairedTest
 
 MIN_DAYS = 8
 """Days below which nothing is told from anything."""
+NOISE = 1e-9
+"""Share of the losses up to which two are the same number, but for rounding."""
 
 
 def paired_test(
@@ -27,17 +29,21 @@ def paired_test(
         position: Calendar position of each window's origin (W,).
         reach: Steps from the origin to the last target, h; windows closer than that overlap.
     """
-    by_day = daily_means(first - second, position)
+    known = ~np.isnan(first - second)
+    first, second = first[known], second[known]
+    if not len(first):
+        return PairedTest(0.0, None, None, 0)
+    rounding = NOISE * float((first + second).mean())
+    same = np.isclose(first, second, rtol=0, atol=rounding)
+    by_day = daily_means(np.where(same, 0.0, first - second), position[known])
     statistic, p = mean_test(by_day, overlap=reach)
-    mean = float(by_day.mean()) if len(by_day) else 0.0
-    return PairedTest(mean, statistic, p, len(by_day))
+    return PairedTest(float(by_day.mean()), statistic, p, len(by_day))
 
 
 def daily_means(values: np.ndarray, position: np.ndarray) -> np.ndarray:
-    """Return the mean of the known values of each position, oldest first (D,)."""
-    known = ~np.isnan(values)
-    days, number = np.unique(position[known], return_inverse=True)
-    return np.bincount(number, values[known], len(days)) / np.bincount(number, minlength=len(days))
+    """Return the mean of the values (W,) of each position, oldest first (D,)."""
+    _, number = np.unique(position, return_inverse=True)
+    return np.bincount(number, values) / np.bincount(number)
 
 
 def mean_test(values: np.ndarray, *, overlap: int) -> tuple[float | None, float | None]:

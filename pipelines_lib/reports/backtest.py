@@ -20,6 +20,7 @@ from pipelines_lib.reports.figures import (
     draw_forecast_path,
     finish,
     make_axes,
+    tidy,
 )
 from pipelines_lib.series.panel import Panel
 
@@ -35,8 +36,9 @@ def draw_backtest(result: BacktestResult, panel: Panel, *, unit: str) -> dict[st
     base = result.overall[BASE]
     several = base.metrics["test_series"] > 1 and "mase" in base.metrics
     measure, shown = ("mase", "MASE") if several else ("mae", f"MAE {unit}".strip())
-    series = _typical_series(base.by_series)
-    example = base.paths[base.paths["series_id"] == series]
+    newest = result.folds[-1].evaluations[BASE]
+    series = _typical_series(newest.by_series)
+    example = newest.paths[newest.paths["series_id"] == series]
     return {
         "error_by_horizon": draw_error_by_horizon(
             base.by_horizon, unit=shown, measure=measure, model=name_model(result.configs[BASE])
@@ -52,32 +54,42 @@ def draw_backtest(result: BacktestResult, panel: Panel, *, unit: str) -> dict[st
         "forecast_1": draw_forecast_path(
             example, series_id=series, unit=unit, model=name_model(result.configs[BASE])
         ),
-        "example": draw_example(
-            result.folds[-1].evaluations[BASE].judged, panel, series_id=series, unit=unit
-        ),
+        "example": draw_example(newest.judged, panel, series_id=series, unit=unit),
     }
 
 
 def draw_error_by_fold(result: BacktestResult, *, measure: str, unit: str) -> Figure:
-    """Draw the error of every variant and baseline in each fold; a ring marks a refitted fold."""
-    figure, axes = make_axes("Error by fold, held-out rows", unit, dates=False)
+    """Draw the error of every method in each fold, and below it the variants' skill.
+
+    Folds differ more than methods do where some are restless, so that only the skill against the
+    last value shows a small difference. A ring marks a fold that was fitted anew.
+    """
+    figure = Figure(figsize=(9, 4.6), layout="constrained")
+    top, bottom = figure.subplots(2, 1, sharex=True)
+    top.set_title("Error by fold, held-out rows", loc="left", fontsize=10, color=INK)
+    top.set_ylabel(unit)
+    bottom.set_title("Skill against the last value", loc="left", fontsize=10, color=INK)
+    bottom.set_ylabel("%")
     folds = np.arange(1, len(result.folds) + 1)
     refitted = [fold.refitted for fold in result.folds]
     for name in result.baselines:
         error = _by_fold(result, BASE, f"{name}_{measure}")
-        axes.plot(
-            folds, error, lw=1.6, ls=":", marker=".", color=BASELINES[name], label=LABELS[name]
-        )
+        top.plot(folds, error, lw=1.6, ls=":", marker=".", color=BASELINES[name])
+        bottom.plot([], [], lw=1.6, ls=":", marker=".", color=BASELINES[name], label=LABELS[name])
+    bottom.axhline(0, color=BASELINES["last_value"], lw=1.6, ls=":")
     for number, name in enumerate(result.configs):
-        error = _by_fold(result, name, measure)
         colour = VARIANTS[number % len(VARIANTS)]
-        axes.plot(folds, error, color=colour, lw=1.6, marker=".", label=name)
-        axes.scatter(
-            folds[refitted], error[refitted], s=70, facecolors="none", edgecolors=colour, lw=0.9
-        )
-    axes.margins(x=0.05)
-    axes.set_xticks(folds, [_days(fold.evaluations[BASE].judged) for fold in result.folds])
-    axes.set_xlabel("days forecast in the fold; a ring: fitted anew")
+        for axes, metric in ((top, measure), (bottom, "skill_pct")):
+            value = _by_fold(result, name, metric)
+            axes.plot(folds, value, color=colour, lw=1.6, marker=".", label=name)
+            axes.scatter(
+                folds[refitted], value[refitted], s=70, facecolors="none", edgecolors=colour, lw=0.9
+            )
+    for axes in (top, bottom):
+        tidy(axes)
+        axes.margins(x=0.05)
+    bottom.set_xticks(folds, [_days(fold.evaluations[BASE].judged) for fold in result.folds])
+    bottom.set_xlabel("days forecast in the fold; a ring: fitted anew")
     return finish(figure)
 
 
@@ -98,11 +110,12 @@ def draw_skill_by_series(by_series: dict[str, pd.DataFrame]) -> Figure:
         return finish(figure)
     figure, axes = make_axes("Skill against the last value by series", "series", dates=False)
     low, high = np.percentile(np.concatenate(list(known.values())), [1, 99])
-    bins = list(np.linspace(float(low), float(high), 41))
+    n_bins = int(np.clip(len(first) // 5, 10, 40))
+    bins = list(np.linspace(float(low), float(high), n_bins + 1))
     for number, (name, skill) in enumerate(known.items()):
         colour = VARIANTS[number % len(VARIANTS)]
         share = 100 * (skill > 0).mean()
-        label = f"{name}: {share:.0f} % of series above 0"
+        label = f"{name}, {share:.0f} % above 0"
         axes.hist(
             np.clip(skill, low, high), bins, histtype="step", color=colour, lw=1.5, label=label
         )

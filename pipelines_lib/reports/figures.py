@@ -20,6 +20,7 @@ VARIANTS = [MODEL, "#2a9d8f", "#8e5aa8", "#d1495b", "#5c7a29", "#e07a1f"]
 """Colours of models side by side, none of them a baseline's."""
 BARS = 24
 """Steps ahead beyond which lines say more than bars."""
+LEGEND_COLUMNS = 6
 DPI = 110
 
 
@@ -168,7 +169,8 @@ def use_dates(axes: Axes) -> None:
 def finish(figure: Figure) -> Figure:
     """Put the legend above the axes."""
     handles, labels = figure.axes[-1].get_legend_handles_labels()
+    columns = min(len(handles), LEGEND_COLUMNS)
     figure.legend(
-        handles, labels, loc="outside upper right", frameon=False, fontsize=8, ncols=len(handles)
+        handles, labels, loc="outside upper right", frameon=False, fontsize=8, ncols=columns
     )
     return figure

@@ -48,7 +48,7 @@ class MethodLine:
             written.append("" if value is None else f"{value:{sign}.1f} %")
         rank = self.metrics.get("rank_correlation")
         written.append("" if rank is None else f"{rank:+.3f}")
-        written.append("" if self.p is None else self.p.words.removeprefix("p = "))
+        written.append("" if self.p is None else self.p.words.removeprefix("p ").removeprefix("= "))
         written.append("" if self.seconds is None else f"{self.seconds:.1f}")
         return [self.name, self.model, *written]
 

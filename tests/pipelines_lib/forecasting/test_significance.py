@@ -78,7 +78,7 @@ def test_mean_test_finds_a_difference_that_is_there():
 
 
 def test_daily_means_counts_a_day_once_in_the_order_of_time():
-    values, position = np.array([4.0, 1.0, 2.0, NAN, NAN]), np.array([9, 3, 9, 9, 5])
+    values, position = np.array([4.0, 1.0, 2.0]), np.array([9, 3, 9])
     assert daily_means(values, position).tolist() == [1.0, 3.0]
 
 
@@ -102,6 +102,18 @@ def test_paired_test_is_antisymmetric_and_leaves_unknown_losses_out():
     assert ours.origins == 59
     assert (ours.statistic, ours.p) == (pytest.approx(-theirs.statistic), pytest.approx(theirs.p))
     assert ours.difference == pytest.approx(np.nanmean(first - second))
+
+
+def test_paired_test_of_losses_that_nobody_knows_tells_nothing():
+    unknown = np.full(30, NAN)
+    test = paired_test(unknown, np.ones(30), position=np.arange(30), reach=1)
+    assert (test.p, test.origins, test.significant) == (None, 0, False)
+
+
+def test_paired_test_takes_rounding_for_no_difference():
+    losses = np.random.default_rng(4).uniform(1, 2, 50)
+    test = paired_test(losses, losses * (1 + 1e-13), position=np.arange(50), reach=1)
+    assert (test.p, test.difference) == (1.0, 0.0)
 
 
 def test_paired_test_of_a_method_with_itself():
