@@ -81,8 +81,8 @@ class LastStep(nn.Module):
 
     def forward(self, inputs: Inputs) -> Tensor:
         """Map scaled windows (B, L, F) to scaled forecasts (B, H)."""
-        states, _ = self.encoder(inputs.past)
-        return self.head(states[:, -1])
+        _, (last, _) = self.encoder(inputs.past)
+        return self.head(last[-1])
 
 
 def main() -> None:
