@@ -13,10 +13,11 @@ rows from the synthetic market (log returns), or bars from a file. The contender
 - darts' BlockRNNModel and neuralforecast's LSTM, where installed: here, or in an environment of
   their own, whose interpreter is PYTHON. See training_rivals.
 
-They take turns, `--rounds` times, each training whole epochs for `--seconds` CPU seconds at least;
-an epoch before that warms up. Rates are medians; ratios are medians of the rounds' own ratios,
-since other work may share the machine. With --gpu a second is a wall second, and the share of it
-that the GPU computes is added. Prints one JSON object last.
+In each of `--rounds` rounds the first three take turns, an epoch each, until each has trained for
+`--seconds` CPU seconds; then the others do so in processes of their own. An epoch before that warms
+up. Rates are medians; ratios are medians of the rounds' own ratios, since other work may share the
+machine. With --gpu a second is a wall second, and the share of it that the GPU computes is added.
+Prints one JSON object last.
 """
 
 import argparse
@@ -80,8 +81,8 @@ class LastStep(nn.Module):
 
     def forward(self, inputs: Inputs) -> Tensor:
         """Map scaled windows (B, L, F) to scaled forecasts (B, H)."""
-        states, _ = self.encoder(inputs.past)
-        return self.head(states[:, -1])
+        _, (last, _) = self.encoder(inputs.past)
+        return self.head(last[-1])
 
 
 def main() -> None:
@@ -90,7 +91,7 @@ def main() -> None:
     options.add_argument("--series-column", default="Code", help="column of --data")
     options.add_argument("--series", type=int, default=20)
     options.add_argument("--rows", type=int, default=2000, help="rows of a series")
-    options.add_argument("--seconds", type=float, default=3.0)
+    options.add_argument("--seconds", type=float, default=5.0)
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--other-python", default=sys.executable, metavar="PYTHON")
     options.add_argument("--gpu", action="store_true")
@@ -102,7 +103,8 @@ def main() -> None:
 def measure(args: argparse.Namespace) -> dict[str, object]:
     values = read_values(args)
     task = make_task(values, torch.device("cuda" if args.gpu else "cpu"))
-    contenders = {name: ready(run, task, args.seconds) for name, run in CONTENDERS.items()}
+    slowest = max(run(task) for run in CONTENDERS.values())  # this warms up too
+    epochs = max(1, math.ceil(args.seconds / slowest))
     versions = ask_rivals(args.other_python, "versions")
     rates: dict[str, list[float]] = {}
     with TemporaryDirectory() as folder:
@@ -112,8 +114,8 @@ def measure(args: argparse.Namespace) -> dict[str, object]:
         more = [f"--{name}={size}" for name, size in sizes.items()]
         more += [f"--rows={rows}", f"--seconds={args.seconds}", *["--gpu"] * args.gpu]
         for _ in range(args.rounds):
-            for name, rate_of in contenders.items():
-                rates.setdefault(name, []).append(rate_of())
+            for name, seconds in take_turns(task, epochs).items():
+                rates.setdefault(name, []).append(epochs * len(task.origins) / seconds)
             for name in versions:
                 answer = ask_rivals(args.other_python, name, *more)
                 rates.setdefault(name, []).append(answer["rate"])
@@ -177,17 +179,18 @@ def make_task(values: np.ndarray, device: torch.device) -> Task:
     return Task(data, origins)
 
 
-def ready(run: Callable[[Task, int], float], task: Task, seconds: float) -> Callable[[], float]:
-    """Warm up for an epoch; return a call that gives the rate of as many as `seconds` take."""
-    epochs = max(1, math.ceil(seconds / run(task, 1)))
-    return lambda: epochs * len(task.origins) / run(task, epochs)
+def take_turns(task: Task, epochs: int) -> dict[str, float]:
+    """Return the seconds that each contender takes for so many epochs, one at a time."""
+    seconds = dict.fromkeys(CONTENDERS, 0.0)
+    for _ in range(epochs):
+        for name, run in CONTENDERS.items():
+            seconds[name] += run(task)
+    return seconds
 
 
-def train_ours(task: Task, epochs: int) -> float:
-    """Return the seconds of a whole training."""
-    config = TrainingConfig(
-        max_epochs=epochs, patience=epochs, batch_size=BATCH, learning_rate=LEARNING_RATE
-    )
+def train_ours(task: Task) -> float:
+    """Return the seconds of a whole training of one epoch."""
+    config = TrainingConfig(max_epochs=1, batch_size=BATCH, learning_rate=LEARNING_RATE)
     with TemporaryDirectory() as folder, seeded(0):
         network = LastStep()
         began = task.now()
@@ -202,35 +205,33 @@ def train_ours(task: Task, epochs: int) -> float:
         return task.now() - began
 
 
-def train_bare(task: Task, epochs: int) -> float:
+def train_bare(task: Task) -> float:
     """Return the seconds of gather, forward, backward and step."""
     network, optimizer = make_network(task)
     origins = torch.as_tensor(task.origins, device=task.device)
     began = task.now()
-    for _ in range(epochs):
-        for batch in origins[torch.randperm(len(origins), device=task.device)].split(BATCH):
-            inputs, targets = task.data.batch(batch)
-            loss = functional.mse_loss(network(inputs), targets)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
+    for batch in origins[torch.randperm(len(origins), device=task.device)].split(BATCH):
+        inputs, targets = task.data.batch(batch)
+        loss = functional.mse_loss(network(inputs), targets)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
     return task.now() - began
 
 
-def train_dataloader(task: Task, epochs: int) -> float:
+def train_dataloader(task: Task) -> float:
     """Return the seconds of the same with a DataLoader over windows built before."""
     network, optimizer = make_network(task)
     inputs, targets = task.data.batch(torch.as_tensor(task.origins, device=task.device))
     windows = TensorDataset(inputs.past.cpu(), targets.cpu())
     loader = DataLoader(windows, batch_size=BATCH, shuffle=True)
     began = task.now()
-    for _ in range(epochs):
-        for past, truth in loader:
-            predicted = network(Inputs(past.to(task.device)))
-            loss = functional.mse_loss(predicted, truth.to(task.device))
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
+    for past, truth in loader:
+        predicted = network(Inputs(past.to(task.device)))
+        loss = functional.mse_loss(predicted, truth.to(task.device))
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
     return task.now() - began
 
 
@@ -243,10 +244,10 @@ def make_network(task: Task) -> tuple[LastStep, torch.optim.Optimizer]:
     )
 
 
-def gpu_busy(run: Callable[[Task, int], float], task: Task) -> float:
+def gpu_busy(run: Callable[[Task], float], task: Task) -> float:
     """Return the share of an epoch's wall time in which kernels run."""
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
-        seconds = run(task, 1)
+        seconds = run(task)
     computing = sum(event.self_device_time_total for event in profile.key_averages()) / 1e6
     return round(computing / seconds, 3)
 
@@ -264,7 +265,11 @@ def ask_rivals(python: str, *arguments: str) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-CONTENDERS = {"ours": train_ours, "bare_loop": train_bare, "dataloader": train_dataloader}
+CONTENDERS: dict[str, Callable[[Task], float]] = {
+    "ours": train_ours,
+    "bare_loop": train_bare,
+    "dataloader": train_dataloader,
+}
 
 
 if __name__ == "__main__":
