@@ -17,7 +17,7 @@ from tests.support import BIN, ROOT, clean_environment, wait_for
 
 pytestmark = pytest.mark.e2e
 
-README = ROOT / "README.md"
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 TESTED = {
     "make demo": "test_make_demo_ends_with_a_summary_and_changes_nothing_when_repeated",
@@ -26,6 +26,10 @@ TESTED = {
     "tidewatch run krx-samsung": "test_run_krx_samsung",
     "tidewatch run krx-kospi": "test_run_krx_kospi",
     "tidewatch run samsung-open": "test_run_samsung_open",
+    "tidewatch run samsung-ohlcv": "test_run_samsung_ohlcv",
+    "tidewatch run jena-temperature": "test_run_jena_temperature",
+    "tidewatch run models": "test_run_models_judges_the_family_side_by_side",
+    "tidewatch run models-search": "test_run_models_search_stores_a_job_that_runs",
     "tidewatch run sine": "test_run_sine_forecasts_the_cosine_it_never_saw",
     "tidewatch quarantine krx-live": "test_run_krx_live_by_a_mirror",
     "tidewatch jobs": "test_jobs_lists_every_job",
@@ -39,8 +43,8 @@ TESTED = {
 }
 
 
-def test_every_command_of_the_readme_is_run_by_a_test():
-    text = README.read_text(encoding="utf-8")
+def test_every_command_of_readme_and_docs_is_run_by_a_test():
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
     blocks = re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL)
     commands = {
         line.replace(".venv/bin/", "") for block in blocks for line in block.strip().splitlines()

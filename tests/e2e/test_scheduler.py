@@ -42,9 +42,13 @@ def test_serve_shows_scheduled_runs_and_runs_on_demand(tmp_path, start, free_por
     assert all(run["expected_start_time"][11:16] == "09:30" for run in runs)  # 18:30 in Seoul
 
     assert requests.get(page, timeout=10).status_code == 200
-    created = requests.post(
-        f"{page}/api/deployments/{found['maintain']['id']}/create_flow_run", json={}, timeout=10
-    ).json()
+    place = f"{page}/api/deployments/{found['maintain']['id']}/create_flow_run"
+
+    def posted():  # 503 while its database is busy: the page asks again, and so do we
+        answer = requests.post(place, json={"idempotency_key": "one custom run"}, timeout=10)
+        return answer.json() if answer.ok else None
+
+    created = wait_for(posted, seconds=60, what="a custom run")
 
     def completed():
         run = requests.get(f"{page}/api/flow_runs/{created['id']}", timeout=10).json()
