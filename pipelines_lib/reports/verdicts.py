@@ -53,9 +53,9 @@ class MethodLine:
         return [self.name, self.model, *written]
 
 
-COLUMNS = ("", "model", "MASE", "MAE", "RMSE", "skill", "coverage", "direction", "rank corr.",
+COLUMNS = ("", "model", "MASE", "MAE", "RMSE", "skill", "coverage", "direction", "rank",
            "DM p", "seconds")  # fmt: skip
-"""Skill and p-value are against the last value."""
+"""Skill and p-value are against the last value; rank: the rank correlation across series."""
 
 
 @dataclass(frozen=True)
@@ -129,14 +129,20 @@ def summarise_backtest(
 
 
 def make_verdicts(result: BacktestResult, variant: str) -> list[Verdict]:
-    """Say of a variant what is real and what is not, a verdict for each claim."""
+    """Say of a variant what is real and what is not, a verdict for each claim.
+
+    The base stands beside every baseline; a variant beside the last value, the best baseline and
+    the base, which is enough to choose among many.
+    """
     metrics = result.overall[variant].metrics
     headline = "mase" if "mase" in metrics else "mae"
     verdicts = []
-    for other, test in result.versus[variant].items():
-        if other in result.configs:
-            if other != BASE:  # each variant beside the base is enough
-                continue
+    opponents = sorted(result.baselines, key=lambda name: name != "last_value")
+    if variant != BASE:
+        opponents = list(dict.fromkeys(["last_value", result.baselines[0], BASE]))
+    for other in opponents:
+        test = result.versus[variant][other]
+        if other == BASE:
             theirs, words = result.overall[other].metrics[headline], BASE
         else:
             theirs, words = metrics[f"{other}_{headline}"], WORDS.get(other, other)
