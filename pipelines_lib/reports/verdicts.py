@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass, field
 
-from scipy import stats
-
 from pipelines_lib.comparison import SIGNIFICANT, PairedTest, skill_pct
 from pipelines_lib.config.backtest import BASE
 from pipelines_lib.forecasting.backtest import BacktestResult
@@ -181,10 +179,9 @@ def _direction(name: str, metrics: dict[str, float], test: PairedTest | None) ->
 
 
 def _order(name: str, metrics: dict[str, float]) -> list[Verdict]:
-    statistic = metrics.get("rank_correlation_t")
-    if statistic is None:
+    statistic, p = metrics.get("rank_correlation_t"), metrics.get("rank_correlation_p")
+    if statistic is None or p is None:
         return []
-    p = 2 * stats.t.sf(abs(statistic), metrics["rank_origins"] - 1)
     found = (
         f"rank correlation {metrics['rank_correlation']:+.3f}, t = {statistic:.1f} over "
         f"{metrics['rank_origins']:,.0f} origins"
@@ -194,7 +191,7 @@ def _order(name: str, metrics: dict[str, float]) -> list[Verdict]:
     else:
         how = "better" if statistic > 0 else "worse"
         sentence = f"{name} orders the series {how} than chance ({found})"
-    return [Verdict(sentence, bool(p < SIGNIFICANT))]
+    return [Verdict(sentence, p < SIGNIFICANT)]
 
 
 def to_markdown(summary: BacktestSummary) -> str:

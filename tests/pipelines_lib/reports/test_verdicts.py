@@ -85,16 +85,17 @@ def test_make_verdicts_on_directions(difference, p, verdict, real):
 
 
 @pytest.mark.parametrize(
-    ("t", "sentence", "real"),
+    ("t", "p", "sentence", "real"),
     [
-        (4.1, "base orders the series better than chance (rank correlation +0.066, t = 4.1 over "
-         "250 origins)", True),
-        (-4.1, "base orders the series worse than chance", True),
-        (1.2, "base's order of the series cannot be told from chance", False),
+        (4.1, 0.0001, "base orders the series better than chance (rank correlation +0.066, t = 4.1 "
+         "over 250 origins)", True),
+        (-4.1, 0.0001, "base orders the series worse than chance", True),
+        (1.2, 0.23, "base's order of the series cannot be told from chance", False),
     ],
 )  # fmt: skip
-def test_make_verdicts_on_the_order_of_series(t, sentence, real):
+def test_make_verdicts_on_the_order_of_series(t, p, sentence, real):
     metrics = {"rank_correlation": 0.066, "rank_correlation_t": t, "rank_origins": 250.0}
+    metrics["rank_correlation_p"] = p
     (found,) = said(metrics)
     assert found[0].startswith(sentence)
     assert found[1] == real
