@@ -132,11 +132,16 @@ def print_backtest(found: "BacktestSummary", console: Console, *, mlflow_server:
 
     console.print()
     console.print(f"[bold]{found.dataset}: backtest of {found.target}[/]")
+    cells = [dict(zip(COLUMNS, line.cells(), strict=True)) for line in found.lines]
+    # A terminal is narrow: MAE speaks of one series, the rank correlation of several.
+    dropped = {"RMSE", "seconds", "MAE" if any(row["rank"] for row in cells) else "rank"}
+    shown = [title for title in COLUMNS if title not in dropped]
     table = Table(box=None, padding=(0, 1, 0, 0))
-    for number, title in enumerate(COLUMNS):
-        table.add_column(title, justify="left" if number < 2 else "right", no_wrap=True)
-    for line in found.lines:
-        table.add_row(*[escape(cell) for cell in line.cells()])
+    for title in shown:
+        words = title in ("", "model")
+        table.add_column(title, justify="left" if words else "right", no_wrap=title != "model")
+    for row in cells:
+        table.add_row(*[escape(row[title]) for title in shown])
     console.print(table)
     rows = Table(box=None, show_header=False, pad_edge=False)
     rows.add_column(style="bold", no_wrap=True)

@@ -80,8 +80,7 @@ def backtest_forecaster(
             seconds=perf_counter() - began,
         )
         _log_overall(run, result, summary, panel)
-    for verdict in summary.verdicts:
-        get_run_logger().info("%s: %s", dataset, verdict.sentence)
+    get_run_logger().info("%s: %s", dataset, summary.verdicts[0].sentence)
     _leave_artifact(summary)
     return Backtested(summary)
 
@@ -99,6 +98,7 @@ def register_newest(dataset: str, config: ForecasterConfig, backtested: Backtest
     Nothing is held out to judge it by: its metrics are those of the backtest.
     """
     from pipelines_lib.forecasting.backtest import fit_newest
+    from pipelines_lib.forecasting.networks import count_networks
     from pipelines_lib.predict import example_rows, predict_rows
     from pipelines_lib.tracking import (
         Decision,
@@ -114,7 +114,11 @@ def register_newest(dataset: str, config: ForecasterConfig, backtested: Backtest
     parent = Run(tracker, summary.run_id, tracker.experiment_id(dataset, TASK))
     with tracker.run(dataset, TASK, name="final fit", parent=parent) as run:
         _log_inputs(context, run, declared, config, panel, version)
-        with epoch_progress(f"forecaster of {dataset}", config.training.max_epochs) as on_epoch:
+        with epoch_progress(
+            f"forecaster of {dataset}",
+            config.training.max_epochs,
+            networks=count_networks(config, len(panel.series_ids)),
+        ) as on_epoch:
             fitted = fit_newest(
                 panel, dataset=declared, config=config, device=context.device, on_epoch=on_epoch
             )

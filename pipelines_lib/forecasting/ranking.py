@@ -18,7 +18,7 @@ def rank_metrics(judged: Judged) -> tuple[dict[str, float], dict[str, np.ndarray
     """Compute the daily rank correlation of every method: over all steps, and by step (H,).
 
     `rank_correlation` is the mean over days of a day's mean over steps, `rank_correlation_t` its
-    t-statistic (days whose windows overlap count as such); `..._step_1` the same of the first step
+    t-statistic and `..._p` that one's p-value (days whose windows overlap count as such); `..._step_1` the same of the first step
     alone. A method is left out where it orders nothing: too few series a day, or no change.
     """
     cube = _lay_out(judged)
@@ -47,9 +47,10 @@ def rank_metrics(judged: Judged) -> tuple[dict[str, float], dict[str, np.ndarray
         ):
             if len(values):
                 metrics[f"{prefix}rank_correlation{end}"] = float(values.mean())
-            statistic, _ = mean_test(values, overlap=reach)
-            if statistic is not None and np.isfinite(statistic):
+            statistic, p = mean_test(values, overlap=reach)
+            if statistic is not None and p is not None and np.isfinite(statistic):
                 metrics[f"{prefix}rank_correlation{end}_t"] = statistic
+                metrics[f"{prefix}rank_correlation{end}_p"] = p
         if name == MODEL:
             metrics["rank_origins"] = float(days.sum())
     return metrics, by_step

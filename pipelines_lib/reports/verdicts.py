@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass, field
 
-from scipy import stats
-
 from pipelines_lib.comparison import SIGNIFICANT, PairedTest, skill_pct
 from pipelines_lib.config.backtest import BASE
 from pipelines_lib.forecasting.backtest import BacktestResult
@@ -53,9 +51,9 @@ class MethodLine:
         return [self.name, self.model, *written]
 
 
-COLUMNS = ("", "model", "MASE", "MAE", "RMSE", "skill", "coverage", "direction", "rank corr.",
+COLUMNS = ("", "model", "MASE", "MAE", "RMSE", "skill", "coverage", "direction", "rank",
            "DM p", "seconds")  # fmt: skip
-"""Skill and p-value are against the last value."""
+"""Skill and p-value are against the last value; rank: the rank correlation across series."""
 
 
 @dataclass(frozen=True)
@@ -129,14 +127,20 @@ def summarise_backtest(
 
 
 def make_verdicts(result: BacktestResult, variant: str) -> list[Verdict]:
-    """Say of a variant what is real and what is not, a verdict for each claim."""
+    """Say of a variant what is real and what is not, a verdict for each claim.
+
+    The base stands beside every baseline; a variant beside the last value, the best baseline and
+    the base, which is enough to choose among many.
+    """
     metrics = result.overall[variant].metrics
     headline = "mase" if "mase" in metrics else "mae"
     verdicts = []
-    for other, test in result.versus[variant].items():
-        if other in result.configs:
-            if other != BASE:  # each variant beside the base is enough
-                continue
+    opponents = sorted(result.baselines, key=lambda name: name != "last_value")
+    if variant != BASE:
+        opponents = list(dict.fromkeys(["last_value", result.baselines[0], BASE]))
+    for other in opponents:
+        test = result.versus[variant][other]
+        if other == BASE:
             theirs, words = result.overall[other].metrics[headline], BASE
         else:
             theirs, words = metrics[f"{other}_{headline}"], WORDS.get(other, other)
@@ -175,10 +179,9 @@ def _direction(name: str, metrics: dict[str, float], test: PairedTest | None) ->
 
 
 def _order(name: str, metrics: dict[str, float]) -> list[Verdict]:
-    statistic = metrics.get("rank_correlation_t")
-    if statistic is None:
+    statistic, p = metrics.get("rank_correlation_t"), metrics.get("rank_correlation_p")
+    if statistic is None or p is None:
         return []
-    p = 2 * stats.t.sf(abs(statistic), metrics["rank_origins"] - 1)
     found = (
         f"rank correlation {metrics['rank_correlation']:+.3f}, t = {statistic:.1f} over "
         f"{metrics['rank_origins']:,.0f} origins"
@@ -188,7 +191,7 @@ def _order(name: str, metrics: dict[str, float]) -> list[Verdict]:
     else:
         how = "better" if statistic > 0 else "worse"
         sentence = f"{name} orders the series {how} than chance ({found})"
-    return [Verdict(sentence, bool(p < SIGNIFICANT))]
+    return [Verdict(sentence, p < SIGNIFICANT)]
 
 
 def to_markdown(summary: BacktestSummary) -> str:

@@ -66,6 +66,9 @@ def test_rank_metrics_is_the_mean_of_spearman_s_by_day_and_step(days):
     assert metrics["rank_correlation_step_1_t"] == pytest.approx(
         stats.ttest_1samp(expected[:, 0], 0).statistic
     )
+    assert metrics["rank_correlation_step_1_p"] == pytest.approx(
+        stats.ttest_1samp(expected[:, 0], 0).pvalue
+    )
 
 
 def test_rank_metrics_knows_a_perfect_order_and_its_reverse(days):

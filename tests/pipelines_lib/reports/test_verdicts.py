@@ -39,6 +39,7 @@ def said(metrics, versus=None, direction=None):
     """Return the verdicts on a base with these metrics and tests."""
     made = SimpleNamespace(
         configs={"base": ForecasterConfig()},
+        baselines=list(versus or {}),
         overall={"base": SimpleNamespace(metrics={"mase": 0.99, **metrics})},
         versus={"base": versus or {}},
         directions={"base": direction},
@@ -84,16 +85,17 @@ def test_make_verdicts_on_directions(difference, p, verdict, real):
 
 
 @pytest.mark.parametrize(
-    ("t", "sentence", "real"),
+    ("t", "p", "sentence", "real"),
     [
-        (4.1, "base orders the series better than chance (rank correlation +0.066, t = 4.1 over "
-         "250 origins)", True),
-        (-4.1, "base orders the series worse than chance", True),
-        (1.2, "base's order of the series cannot be told from chance", False),
+        (4.1, 0.0001, "base orders the series better than chance (rank correlation +0.066, t = 4.1 "
+         "over 250 origins)", True),
+        (-4.1, 0.0001, "base orders the series worse than chance", True),
+        (1.2, 0.23, "base's order of the series cannot be told from chance", False),
     ],
 )  # fmt: skip
-def test_make_verdicts_on_the_order_of_series(t, sentence, real):
+def test_make_verdicts_on_the_order_of_series(t, p, sentence, real):
     metrics = {"rank_correlation": 0.066, "rank_correlation_t": t, "rank_origins": 250.0}
+    metrics["rank_correlation_p"] = p
     (found,) = said(metrics)
     assert found[0].startswith(sentence)
     assert found[1] == real
@@ -166,3 +168,17 @@ def test_draw_skill_by_series_of_many_series_is_a_histogram(result):
     assert sum(patch.get_path().vertices.shape[0] > 10 for patch in axes.patches) == 1
     _, labels = axes.get_legend_handles_labels()
     assert labels == ["base, 75 % above 0", "last value"]
+
+
+def test_make_verdicts_of_a_variant_name_the_last_value_the_best_baseline_and_the_base(result):
+    said_of = [verdict.sentence for verdict in make_verdicts(result, "still")]
+    assert [s.split(" (")[0] for s in said_of] == [
+        "still cannot be told from the last value",
+        f"still is worse than the seasonal naive by {worse(result):.1f} %",
+        f"still is worse than base by {worse(result):.1f} %",
+    ]
+
+
+def worse(result):
+    metrics = result.overall["base"].metrics
+    return 100 * (metrics["last_value_mase"] / metrics["seasonal_naive_mase"] - 1)

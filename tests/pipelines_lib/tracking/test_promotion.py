@@ -48,7 +48,7 @@ def decide(challenger, champion, baseline, obstacle="", p=(None, None), paired=T
         (float("nan"), 0.8, 1.0, (None, None), False, "does not beat the champion"),
     ],
 )  # fmt: skip
-def test_decide_promotion_by_the_paired_test(challenger, champion, baseline, p, promote, reason):
+def test_decide_promotion(challenger, champion, baseline, p, promote, reason):
     decision = decide(challenger, champion, baseline, p=p)
     assert decision.promote is promote
     assert decision.reason.startswith(reason)
