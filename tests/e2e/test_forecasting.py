@@ -8,6 +8,7 @@ import yaml
 SHORT = ["--set", "forecaster.training.max_epochs=1"]
 
 
+@pytest.mark.slow
 def test_run_models_judges_the_family_side_by_side(tidewatch, tmp_path):
     ended = tidewatch("run", "models", *SHORT, "--set", "n_folds=1", COLUMNS="160")
     assert ended.returncode == 0, ended.stderr
@@ -19,6 +20,7 @@ def test_run_models_judges_the_family_side_by_side(tidewatch, tmp_path):
         assert next(artifacts.rglob(name)).stat().st_size > 100
 
 
+@pytest.mark.slow
 def test_run_models_search_stores_a_job_that_runs(tidewatch, tmp_path):
     ended = tidewatch("run", "models-search", *SHORT, "--set", "n_trials=2")
     assert ended.returncode == 0, ended.stderr
@@ -45,6 +47,7 @@ def test_run_of_a_wrong_variant_says_what_is_wrong(tidewatch, override, sentence
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.slow
 def test_run_jena_temperature(tidewatch, shared_data):
     ended = tidewatch(
         *["run", "jena-temperature", *SHORT, "--set", f"source.path={shared_data}/jena"],
@@ -58,6 +61,7 @@ def test_run_jena_temperature(tidewatch, shared_data):
     )  # the same time yesterday
 
 
+@pytest.mark.slow
 def test_run_samsung_ohlcv(tidewatch, shared_data):
     path = shared_data / "krx/005930.csv"
     ended = tidewatch("run", "samsung-ohlcv", *SHORT, "--set", f"source.path={path}")

@@ -189,6 +189,7 @@ def test_run_krx_live_when_the_source_is_down_says_so_in_a_sentence(tidewatch):
     assert "Traceback" not in ended.stderr + ended.stdout
 
 
+@pytest.mark.slow
 def test_run_krx_samsung(tidewatch, shared_data):
     ended = tidewatch("run", "krx-samsung", "--set", f"source.path={shared_data}/krx/005930.csv")
     assert ended.returncode == 0, ended.stderr
