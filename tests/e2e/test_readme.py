@@ -17,7 +17,8 @@ from tests.support import BIN, ROOT, clean_environment, wait_for
 
 pytestmark = pytest.mark.e2e
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
 
 TESTED = {
     "make demo": "test_make_demo_ends_with_a_summary_and_changes_nothing_when_repeated",
