@@ -5,7 +5,8 @@
 The rows are ingested and judged like any job's. Train until June 2024; early stopping until
 September, intervals until December; test from 2025 on. Ratios below 1 are better than repeating the
 last value; `rank_correlation` is Spearman's, across the series of a day, of the forecast and the
-realised change. Prints one JSON object last.
+realised change. The p-values are of paired tests over days: against the naive forecasts, and of the
+direction against always naming the commoner one. Prints one JSON object last.
 """
 
 import argparse
@@ -20,7 +21,10 @@ import torch
 
 from pipelines_lib.config import DatasetConfig, ForecasterConfig, SourceConfig, TrainingConfig
 from pipelines_lib.config.overrides import apply_overrides
+from pipelines_lib.forecasting.direction import direction_test
 from pipelines_lib.forecasting.fit import fit_forecaster
+from pipelines_lib.forecasting.metrics import MODEL
+from pipelines_lib.forecasting.significance import paired_test
 from pipelines_lib.ingestion import ingest_dataset
 from pipelines_lib.lake import Lake
 from pipelines_lib.series.panel import Panel
@@ -42,7 +46,17 @@ def main() -> None:
     base = ForecasterConfig(
         horizon=1,
         hidden=64,
-        training=TrainingConfig(max_epochs=5, batch_size=512, patience=2, seed=args.seed),
+        dropout=0.2,
+        interval_method="local",
+        training=TrainingConfig(
+            max_epochs=4,
+            batch_size=512,
+            learning_rate=5e-4,
+            loss="huber",
+            schedule="cosine",
+            weight_averaging=0.99,
+            seed=args.seed,
+        ),
     )
     config = apply_overrides(base, args.set, said="--set")
     began = time.process_time()
@@ -53,6 +67,15 @@ def main() -> None:
         device=torch.device("cpu"),
         split=split_by_date(panel),
     )
+    judged, losses = fitted.evaluation.judged, fitted.evaluation.losses
+    tests = {
+        f"dm_p_vs_{name}": paired_test(
+            losses[MODEL], losses[name], position=judged.position, reach=judged.reach
+        ).p
+        for name in losses
+        if name != MODEL
+    }
+    direction = direction_test(judged)
     print(
         json.dumps(
             {
@@ -63,6 +86,8 @@ def main() -> None:
                 "best_epoch": fitted.training.best_epoch,
                 "cpu_s": round(time.process_time() - began, 1),
                 **{name: round(value, 5) for name, value in fitted.evaluation.metrics.items()},
+                **tests,
+                "direction_p_vs_majority": direction.p if direction else None,
             }
         )
     )
