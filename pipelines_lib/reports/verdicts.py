@@ -214,7 +214,7 @@ def to_markdown(summary: BacktestSummary) -> str:
 
 def told(verdict: Verdict) -> str:
     """Return the title of a verdict."""
-    return "Real" if verdict.real else "Not told from nothing"
+    return "Real" if verdict.real else "Unproven"
 
 
 def backtest_sentence(summary: BacktestSummary) -> str:

@@ -122,7 +122,7 @@ def test_summarise_backtest_puts_variants_before_baselines(result):
     assert "| still | last value | " in to_markdown(summary)
     text = to_markdown(replace(summary, final="v2 is challenger", left_out={"E": "too short"}))
     assert "| last value | baseline |" in text
-    assert "- **Not told from nothing**: still cannot be told from the last value" in text
+    assert "- **Unproven**: still cannot be told from the last value" in text
     assert "- **Final fit**: v2 is challenger" in text
     assert "- **Left out**: E, too short" in text
 
