@@ -232,7 +232,7 @@ def _run(name: str, overrides: list[str]) -> None:
     elif isinstance(result, Ingested):
         print_ingest(result.report, Console(), seconds=result.seconds)
     elif isinstance(result, Searched):
-        print_search(result, Console())
+        print_search(result, Console(), mlflow_server=settings.mlflow_uri)
     else:
         typer.echo(f"{name}: {_in_words(result)}")
 
