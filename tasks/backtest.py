@@ -57,6 +57,7 @@ def backtest_forecaster(
 
             def on_fold(fold: "JudgedFold") -> None:
                 _log_fold(context, run, dataset, fold)
+                _tell_fold(dataset, fold, backtest.n_folds)
                 report(fold.number, backtest.n_folds)
 
             result = run_backtest(
@@ -187,6 +188,23 @@ def _log_fold(context: Context, parent: "Run", dataset: str, fold: "JudgedFold")
         child = f"fold {fold.number} {variant}"
         with context.tracker.run(dataset, TASK, name=child, tags=tags, parent=parent) as run:
             run.log_metrics(evaluation.metrics | {"seconds": fold.seconds[variant]})
+
+
+def _tell_fold(dataset: str, fold: "JudgedFold", n_folds: int) -> None:
+    """Say in the log how far it is, and how well each variant does: folds may take long."""
+    skills = ", ".join(
+        f"{variant} {evaluation.metrics['skill_pct']:+.1f} %"
+        for variant, evaluation in fold.evaluations.items()
+        if "skill_pct" in evaluation.metrics
+    )
+    get_run_logger().info(
+        "%s, fold %d of %d, %.1f s: skill %s",
+        dataset,
+        fold.number,
+        n_folds,
+        sum(fold.seconds.values()),
+        skills or "unknown",
+    )
 
 
 def _log_overall(
