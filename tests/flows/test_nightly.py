@@ -156,6 +156,17 @@ def test_training_again_makes_a_challenger_with_a_reason(first_night, monkeypatc
     assert again.version == "2"
 
 
+def test_training_of_a_naive_model_registers_it_without_losses(first_night, monkeypatch):
+    monkeypatch.setenv("TIDEWATCH_HOME", str(first_night[0]))
+    naive = train_forecaster("market", FORECASTER.model_copy(update={"model": "drift"}))
+    assert naive.alias == "challenger"
+    figures = {
+        artifact.path for artifact in mlflow.MlflowClient().list_artifacts(naive.run_id, "figures")
+    }
+    assert "figures/error_by_horizon.png" in figures
+    assert "figures/losses.png" not in figures
+
+
 def test_nightly_night_after_night_equals_one_night_and_judges_old_forecasts(home):
     *earlier, last = sessions(3)
     for day in earlier:
