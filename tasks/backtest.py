@@ -81,7 +81,7 @@ def backtest_forecaster(
             seconds=perf_counter() - began,
         )
         _log_overall(run, result, summary, panel)
-    get_run_logger().info("%s: %s", dataset, summary.verdicts[0].sentence)
+    get_run_logger().info("%s: %s", dataset, summary.headline)
     _leave_artifact(summary)
     return Backtested(summary)
 
@@ -127,9 +127,12 @@ def register_newest(dataset: str, config: ForecasterConfig, backtested: Backtest
         decision = Decision(
             first,
             f"{'first model' if first else 'kept as challenger'}, fit on all data after a "
-            f"backtest in which {summary.verdicts[0].sentence}",
+            f"backtest in which {summary.headline}",
         )
-        run.log_metrics(summary.lines[0].metrics | {"seconds": perf_counter() - began})
+        base = summary.lines[0]
+        if base.p is not None and base.p.p is not None:
+            run.log_metrics({"dm_p_vs_last_value": base.p.p})
+        run.log_metrics(base.metrics | {"seconds": perf_counter() - began})
         _copy_figures(context, parent, run)
         reach = (config.lookback - 1) * config.sampling_rate + 1
         registered = register_bundle(

@@ -22,7 +22,7 @@ EXAMPLES = 3
 
 
 def draw_forecaster(fitted: FittedForecaster, *, unit: str) -> dict[str, Figure]:
-    """Draw losses (of what is trained), error by horizon, and one-step forecasts of a few series."""
+    """Draw losses where anything is trained, error by horizon, and a few one-step forecasts."""
     model = name_model(fitted.forecaster.config)
     figures = {"losses": _losses(fitted.training)} if fitted.training.history else {}
     figures["error_by_horizon"] = draw_error_by_horizon(

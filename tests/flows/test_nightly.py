@@ -111,7 +111,8 @@ def test_nightly_rows_name_the_run_and_version_that_made_them(first_night):
     assert run.data.params["training.seed"] == "0"
     for tag in ("data.digest", "data.observations_version", "code_version", "promotion.reason"):
         assert run.data.tags[tag]
-    for metric in ("mae", "last_value_mae", "drift_mae", "seasonal_naive_mae", "skill_pct"):
+    for metric in ("mae", "last_value_mae", "drift_mae", "seasonal_naive_mae", "skill_pct",
+                   "dm_p_vs_last_value"):  # fmt: skip
         assert np.isfinite(run.data.metrics[metric])
     names = {f.path for f in client.list_artifacts(run.info.run_id, "figures")}
     assert {"figures/losses.png", "figures/error_by_horizon.png", "figures/forecast_1.png"} <= names
