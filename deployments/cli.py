@@ -216,8 +216,8 @@ def _run(name: str, overrides: list[str]) -> None:
 
     from deployments.jobs import resolve_parameters, run_job
 
-    resolve_parameters(job, overrides)  # a mistake is refused before a server is started
     quieten_logs()
+    resolve_parameters(job, overrides)  # a mistake is refused before a server is started
     result = run_job(job, overrides)
     from deployments.summary import print_backtest, print_ingest, print_night, print_search
     from pipelines_lib.reports.summary import NightSummary
