@@ -216,8 +216,8 @@ def _run(name: str, overrides: list[str]) -> None:
 
     from deployments.jobs import resolve_parameters, run_job
 
-    resolve_parameters(job, overrides)  # a mistake is refused before a server is started
     quieten_logs()
+    resolve_parameters(job, overrides)  # a mistake is refused before a server is started
     result = run_job(job, overrides)
     from deployments.summary import print_backtest, print_ingest, print_night, print_search
     from pipelines_lib.reports.summary import NightSummary
@@ -232,7 +232,7 @@ def _run(name: str, overrides: list[str]) -> None:
     elif isinstance(result, Ingested):
         print_ingest(result.report, Console(), seconds=result.seconds)
     elif isinstance(result, Searched):
-        print_search(result, Console())
+        print_search(result, Console(), mlflow_server=settings.mlflow_uri)
     else:
         typer.echo(f"{name}: {_in_words(result)}")
 

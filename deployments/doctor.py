@@ -142,9 +142,11 @@ def _calendar(_: Settings) -> Finding:
 
 
 def _jobs(_: Settings) -> Finding:
-    from deployments.jobs import read_jobs, resolve_parameters
+    from deployments.jobs import JOBS_FILE, read_jobs, resolve_parameters
 
     jobs = read_jobs()
     for job in jobs.values():
         resolve_parameters(job)
-    return Finding("jobs", True, f"{len(jobs)} jobs in deployments/prefect.yaml")
+    stored = len(jobs) - len(read_jobs(JOBS_FILE))
+    more = f", {stored} stored by searches" if stored else ""
+    return Finding("jobs", True, f"{len(jobs) - stored} jobs in deployments/prefect.yaml{more}")

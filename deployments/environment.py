@@ -68,9 +68,12 @@ def prepare_environment(settings: Settings) -> None:
 def quieten_logs() -> None:
     """Log what a reader needs.
 
-    That is: no stack trace of an error that a user can act on, and nothing of the temporary server
-    that Prefect starts where none is set.
+    That is: no stack trace of an error that a user can act on, no dump of all parameters where one
+    is refused, and nothing of the temporary server that Prefect starts where none is set.
     """
+    logging.getLogger("prefect.flows").addFilter(
+        lambda record: "Parameter validation failed" not in record.getMessage()
+    )
     for name in ("prefect.task_runs", "prefect.flow_runs"):
         logging.getLogger(name).addFilter(_without_trace)
     logging.getLogger("prefect").addFilter(

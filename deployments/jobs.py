@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from deployments.environment import load_settings
+from pipelines_lib.config.backtest import read_variants
 from pipelines_lib.config.overrides import (
     explain,
     find_path,
@@ -18,6 +19,7 @@ from pipelines_lib.config.overrides import (
     put_value,
     split_override,
 )
+from pipelines_lib.config.space import parse_space
 from pipelines_lib.errors import ConfigError, shown
 
 if TYPE_CHECKING:
@@ -151,15 +153,28 @@ def resolve_parameters(job: Job, overrides: Sequence[str] = ()) -> dict[str, Any
         path = find_path(name, fields, said="--set")
         put_value(parameters, path, parse_value(text, fields[path]))
     try:
-        return flow.validate_parameters(parameters)
+        resolved = flow.validate_parameters(parameters)
     except (ParameterTypeError, SignatureMismatchError) as error:
         raise ConfigError(f"job {job.name}: {_readable(error)}") from error
+    try:
+        _check_together(resolved)
+    except ConfigError as error:
+        raise ConfigError(f"job {job.name}: {error}") from error
+    return resolved
 
 
 def run_job(job: Job, overrides: Sequence[str] = ()) -> Any:
     """Run a job in this process and return what its flow returns."""
     parameters = resolve_parameters(job, overrides)
     return job.load_flow()(**parameters)
+
+
+def _check_together(resolved: dict[str, Any]) -> None:
+    """Refuse variants and spaces that their forecaster refuses, as the flows do once they run."""
+    if variants := resolved.get("variants"):
+        read_variants(resolved["forecaster"], variants)
+    if search := resolved.get("search"):
+        parse_space(search.space, resolved["forecaster"])
 
 
 def _leaf_fields(flow: "Flow") -> dict[str, Any]:

@@ -117,8 +117,7 @@ def print_night(night: "NightSummary", console: Console, *, mlflow_server: str =
     rows.add_row("Seconds", ", ".join(f"{k} {v:.1f}" for k, v in night.seconds.items()))
     rows.add_row("Report", escape(night.report))
     rows.add_row("Prefect page", f"{sys.argv[0]} page prefect, then http://127.0.0.1:4200")
-    page = f"{sys.argv[0]} page mlflow, then http://127.0.0.1:5000"
-    rows.add_row("MLflow page", mlflow_server if mlflow_server.startswith("http") else page)
+    rows.add_row("MLflow page", _mlflow_page(mlflow_server))
     say()
     say(rows, soft_wrap=True)
 
@@ -157,8 +156,7 @@ def print_backtest(found: "BacktestSummary", console: Console, *, mlflow_server:
         rows.add_row("Left out", f"and {len(found.left_out) - NAMES:,} more series")
     rows.add_row("Seconds", f"{found.seconds:.1f}")
     rows.add_row("MLflow run", found.run_id)
-    page = f"{sys.argv[0]} page mlflow, then http://127.0.0.1:5000"
-    rows.add_row("MLflow page", mlflow_server if mlflow_server.startswith("http") else page)
+    rows.add_row("MLflow page", _mlflow_page(mlflow_server))
     console.print()
     console.print(rows, soft_wrap=True)
 
@@ -193,8 +191,11 @@ def print_ingest(report: "IngestReport", console: Console, *, seconds: float) ->
     console.print(rows, soft_wrap=True)
 
 
-def print_search(searched: "Searched", console: Console) -> None:
-    """Print what a search found, what it is worth on rows that no trial saw, and how to use it."""
+def print_search(searched: "Searched", console: Console, *, mlflow_server: str = "") -> None:
+    """Print what a search found, what it is worth on rows that no trial saw, and how to use it.
+
+    `mlflow_server` is the address of an MLflow server; empty: the default database is used.
+    """
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column()
     table.add_column(justify="right")
@@ -218,13 +219,21 @@ def print_search(searched: "Searched", console: Console) -> None:
     rows.add_row("Worth", _worth(searched.test_mase))
     rows.add_row("Seconds", f"{searched.seconds:.1f}")
     rows.add_row("MLflow run", searched.run_id)
+    rows.add_row("MLflow page", _mlflow_page(mlflow_server))
     rows.add_row("Job", escape(f"{searched.job}, stored as {searched.stored}"))
     rows.add_row("Run it", escape(f"{sys.argv[0]} run {searched.job}"))
+    console.print()
     console.print(f"[bold]{searched.dataset}: study {searched.study}[/]")
     console.print(f"MASE on {searched.test_windows:,} held-out windows that no trial saw")
     console.print(table)
     console.print()
     console.print(rows, soft_wrap=True)
+
+
+def _mlflow_page(server: str) -> str:
+    """Say where the runs are seen: on the server, or on a page that has to be started."""
+    page = f"{sys.argv[0]} page mlflow, then http://127.0.0.1:5000"
+    return server if server.startswith("http") else page
 
 
 def _worth(mase: dict[str, float]) -> str:

@@ -57,6 +57,7 @@ def backtest_forecaster(
 
             def on_fold(fold: "JudgedFold") -> None:
                 _log_fold(context, run, dataset, fold)
+                _tell_fold(dataset, fold, backtest.n_folds)
                 report(fold.number, backtest.n_folds)
 
             result = run_backtest(
@@ -80,7 +81,7 @@ def backtest_forecaster(
             seconds=perf_counter() - began,
         )
         _log_overall(run, result, summary, panel)
-    get_run_logger().info("%s: %s", dataset, summary.verdicts[0].sentence)
+    get_run_logger().info("%s: %s", dataset, summary.headline)
     _leave_artifact(summary)
     return Backtested(summary)
 
@@ -126,9 +127,12 @@ def register_newest(dataset: str, config: ForecasterConfig, backtested: Backtest
         decision = Decision(
             first,
             f"{'first model' if first else 'kept as challenger'}, fit on all data after a "
-            f"backtest in which {summary.verdicts[0].sentence}",
+            f"backtest in which {summary.headline}",
         )
-        run.log_metrics(summary.lines[0].metrics | {"seconds": perf_counter() - began})
+        base = summary.lines[0]
+        if base.p is not None and base.p.p is not None:
+            run.log_metrics({"dm_p_vs_last_value": base.p.p})
+        run.log_metrics(base.metrics | {"seconds": perf_counter() - began})
         _copy_figures(context, parent, run)
         reach = (config.lookback - 1) * config.sampling_rate + 1
         registered = register_bundle(
@@ -187,6 +191,23 @@ def _log_fold(context: Context, parent: "Run", dataset: str, fold: "JudgedFold")
         child = f"fold {fold.number} {variant}"
         with context.tracker.run(dataset, TASK, name=child, tags=tags, parent=parent) as run:
             run.log_metrics(evaluation.metrics | {"seconds": fold.seconds[variant]})
+
+
+def _tell_fold(dataset: str, fold: "JudgedFold", n_folds: int) -> None:
+    """Say in the log how far it is, and how well each variant does: folds may take long."""
+    skills = ", ".join(
+        f"{variant} {evaluation.metrics['skill_pct']:+.1f} %"
+        for variant, evaluation in fold.evaluations.items()
+        if "skill_pct" in evaluation.metrics
+    )
+    get_run_logger().info(
+        "%s, fold %d of %d, %.1f s: skill %s",
+        dataset,
+        fold.number,
+        n_folds,
+        sum(fold.seconds.values()),
+        skills or "unknown",
+    )
 
 
 def _log_overall(

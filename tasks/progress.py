@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from pipelines_lib.training import EpochReport
 
 
+LOGGED_NETWORKS = 10
+"""Networks beyond which the log tells of every n-th alone, so that it stays as short."""
+
+
 @contextmanager
 def series_progress(what: str) -> Iterator[Callable[[int, int], None]]:
     """Show how many series are done; the function it yields takes the done and the total."""
@@ -63,7 +67,10 @@ def epoch_progress(
                 f"validation {epoch.validation_loss:.4f}"
             )
             bar.update(shown, completed=done, description=f"{what}, {line}")
-            if epoch.epoch == 1 or epoch.epoch % max(1, max_epochs // 5) == 0:
+            due = epoch.epoch == 1 or epoch.epoch % max(1, max_epochs // 5) == 0
+            if networks > LOGGED_NETWORKS:  # one for each series of a market
+                due = epoch.epoch == 1 and begun % (networks // LOGGED_NETWORKS) == 0
+            if due:
                 logger.info("%s, %s, %.1f s", what, line, epoch.seconds)
                 update_progress_artifact(artifact, progress=100 * done / total)
 

@@ -78,6 +78,8 @@ def train_forecaster_model(dataset: str, config: ForecasterConfig) -> Trained:
         )
         decision = decide_promotion(compared, baseline_name="last value", measure="MASE")
         run.set_tags({"model.kind": name_model(config)})
+        if compared.versus_baseline is not None and compared.versus_baseline.p is not None:
+            run.log_metrics({"dm_p_vs_last_value": compared.versus_baseline.p})
         run.log_text("by_horizon.csv", fitted.evaluation.by_horizon.to_csv(index=False))
         run.log_text("by_series.csv", fitted.evaluation.by_series.to_csv(index=False))
         figures = draw_forecaster(fitted, unit=declared.unit)

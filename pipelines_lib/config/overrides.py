@@ -1,6 +1,7 @@
 """Fields of configs by name: `name=value` overrides of commands, variants and searches."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -38,9 +39,20 @@ def find_path(name: str, fields: Mapping[str, Any], *, said: str) -> str:
         return found[0]
     if found:
         raise ConfigError(f"{said} {name} could mean {', '.join(found)}: write the one you mean")
-    raise ConfigError(
-        f"{said} {name}: there is no such parameter; there are {shown(fields, limit=80)}"
-    )
+    known = f"there are {shown(fields, limit=80)}"
+    if close := _close_paths(name, fields):
+        known = f"did you mean {' or '.join(close)}?"
+    raise ConfigError(f"{said} {name}: there is no such parameter; {known}")
+
+
+def _close_paths(name: str, fields: Collection[str]) -> list[str]:
+    """Return the paths whose end is spelled nearly like that of a name, the closest first."""
+    *parents, last = name.split(".")
+    ends = {path.rpartition(".")[2] for path in fields}
+    close = get_close_matches(last, ends, n=2, cutoff=0.75)
+    paths = [path for end in close for path in fields if path.rpartition(".")[2] == end]
+    beside = [path for path in paths if path.split(".")[: len(parents)] == parents]
+    return (beside or paths)[:3]
 
 
 def parse_value(text: str, hint: Any) -> Any:

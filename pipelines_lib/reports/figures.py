@@ -83,8 +83,10 @@ def draw_error_by_horizon(
             axes.bar(at, by_horizon[name], width, color=colour, label=label)
     if len(steps) > BARS:
         axes.set_ylim(bottom=0)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    else:
+        axes.set_xticks(steps)  # one step alone would otherwise get fractions of a step
     axes.set_xlabel("steps ahead")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return finish(figure)
 
 

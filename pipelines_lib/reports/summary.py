@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from pipelines_lib.comparison import SIGNIFICANT
+
 OUTCOMES = {
     "repair": "repaired",
     "quarantine": "in quarantine",
@@ -26,11 +28,15 @@ class ModelLine:
     baseline_value: float
     skill_pct: float
     note: str = ""
+    p: float | None = None
+    """Of the paired test against the baseline; None: there was none."""
 
     @property
     def verdict(self) -> str:
-        """Return the skill in words that promise nothing."""
-        if abs(self.skill_pct) < 0.5:
+        """Return the skill in words that promise nothing: a test decides where there was one."""
+        if self.p is not None and self.p >= SIGNIFICANT:
+            return f"cannot be told from {self.baseline}"
+        if self.p is None and abs(self.skill_pct) < 0.5:
             return f"no better or worse than {self.baseline}"
         return f"{'better' if self.skill_pct > 0 else 'worse'} than {self.baseline}"
 
@@ -70,6 +76,7 @@ def make_model_line(
         metrics[baseline],
         metrics["skill_pct"],
         note,
+        metrics.get("dm_p_vs_last_value") if task == "forecast" else None,
     )
 
 

@@ -22,14 +22,12 @@ EXAMPLES = 3
 
 
 def draw_forecaster(fitted: FittedForecaster, *, unit: str) -> dict[str, Figure]:
-    """Draw losses, error by horizon, and the one-step forecasts of a few series."""
+    """Draw losses where anything is trained, error by horizon, and a few one-step forecasts."""
     model = name_model(fitted.forecaster.config)
-    figures = {
-        "losses": _losses(fitted.training),
-        "error_by_horizon": draw_error_by_horizon(
-            fitted.evaluation.by_horizon, unit=unit, model=model
-        ),
-    }
+    figures = {"losses": _losses(fitted.training)} if fitted.training.history else {}
+    figures["error_by_horizon"] = draw_error_by_horizon(
+        fitted.evaluation.by_horizon, unit=unit, model=model
+    )
     paths = fitted.evaluation.paths
     for number, name in enumerate(_examples(paths["series_id"]), start=1):
         rows = paths[paths["series_id"] == name]

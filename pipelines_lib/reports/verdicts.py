@@ -39,7 +39,7 @@ class MethodLine:
         """Return the line as text, in the order of COLUMNS."""
         shares = ("skill_pct", "coverage_pct", "direction_pct")
         values = [self.metrics.get(name) for name in ("mase", "mae", "rmse")]
-        written = ["" if value is None else number(value) for value in values]
+        written = ["" if value is None else _figure(value) for value in values]
         for name in shares:
             value = self.metrics.get(name)
             sign = "+" if name == "skill_pct" else ""
@@ -80,6 +80,18 @@ class BacktestSummary:
     seconds: float = 0.0
     left_out: dict[str, str] = field(default_factory=dict)
     """Series that the newest fit could not learn from, with the reason."""
+
+    @property
+    def headline(self) -> str:
+        """Return how the base does beside the last value, and beside a better baseline, if any."""
+        best = next(line.name for line in self.lines if line.model == "baseline")
+        shown = self.verdicts[: 1 if best == "last value" else 2]
+        return "; ".join(verdict.sentence for verdict in shown)
+
+
+def _figure(value: float) -> str:
+    """Return a value with three figures, zeros among them: in a column 2.70 stands under 2.71."""
+    return f"{value:#.3g}" if 1e-3 <= abs(value) < 10 else number(value)
 
 
 def summarise_backtest(
@@ -214,7 +226,7 @@ def to_markdown(summary: BacktestSummary) -> str:
 
 def told(verdict: Verdict) -> str:
     """Return the title of a verdict."""
-    return "Real" if verdict.real else "Not told from nothing"
+    return "Real" if verdict.real else "Unproven"
 
 
 def backtest_sentence(summary: BacktestSummary) -> str:

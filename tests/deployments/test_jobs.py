@@ -86,6 +86,19 @@ def test_resolve_parameters_refuses_an_unknown_key_in_the_file():
         resolve_parameters(job)
 
 
+@pytest.mark.parametrize(
+    ("name", "override", "sentence"),
+    [
+        ("models", "variants=a: layerz=2", "job models: variant a: layerz: there is no such"),
+        ("models-search", "space=hidden=9..3", "job models-search: space entry 'hidden=9..3': 9 "),
+        ("models-search", "model=drift", "job models-search: forecaster.model drift has nothing"),
+    ],
+)
+def test_resolve_parameters_refuses_what_a_flow_would_refuse_later(name, override, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        resolve_parameters(find_job(name), [override])
+
+
 def test_help_comes_without_the_heavy_imports(run_python):
     loaded = run_python(
         "import sys, deployments.cli; "

@@ -33,7 +33,7 @@ def told(**fields):
         }
     )
     out = io.StringIO()
-    print_search(searched, Console(file=out, width=100))
+    print_search(searched, Console(file=out, width=100), mlflow_server="http://mlflow:5000")
     return re.sub(r"[ \n]+", " ", out.getvalue())
 
 
@@ -49,6 +49,7 @@ def test_print_search_tells_what_was_found_and_how_to_use_it():
         "Note no trial is pruned: [why]",
         "Job prices-wide-best, stored as /home/jobs/prices-wide-best.yaml",
         "run prices-wide-best",
+        "MLflow page http://mlflow:5000",
     ):
         assert part in said
 

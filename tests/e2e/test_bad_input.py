@@ -24,11 +24,16 @@ def refused(ended, *words):
         (["run", "demo", "--set", "forecaster.hidden=many"], ["forecaster.hidden", "'many'"]),
         (["run", "demo", "--set", "horizon=0"], ["horizon", "greater than or equal to 1"]),
         (["run", "demo", "--set", "start=2024-02-01", "--set", "end=2024-01-01"], ["swap"]),
+        (["run", "models", "--set", "window=sliding"], ["'sliding'", "train_steps"]),
+        (["run", "models", "--set", "variants=a: layerz=2"], ["variant a", "did you mean layers?"]),
+        (["run", "models-search", "--set", "space=hidden=9..3"], ["'hidden=9..3'", "below 3"]),
         (["page", "grafana"], ["'grafana'", "prefect and mlflow"]),
     ],
 )
 def test_a_mistake_is_refused_before_anything_runs(tidewatch, arguments, words):
-    refused(tidewatch(*arguments), *words)
+    ended = tidewatch(*arguments)
+    refused(ended, *words)
+    assert len(ended.stderr.strip().splitlines()) == 1  # and nothing besides
 
 
 @pytest.mark.parametrize(

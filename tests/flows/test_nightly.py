@@ -111,7 +111,8 @@ def test_nightly_rows_name_the_run_and_version_that_made_them(first_night):
     assert run.data.params["training.seed"] == "0"
     for tag in ("data.digest", "data.observations_version", "code_version", "promotion.reason"):
         assert run.data.tags[tag]
-    for metric in ("mae", "last_value_mae", "drift_mae", "seasonal_naive_mae", "skill_pct"):
+    for metric in ("mae", "last_value_mae", "drift_mae", "seasonal_naive_mae", "skill_pct",
+                   "dm_p_vs_last_value"):  # fmt: skip
         assert np.isfinite(run.data.metrics[metric])
     names = {f.path for f in client.list_artifacts(run.info.run_id, "figures")}
     assert {"figures/losses.png", "figures/error_by_horizon.png", "figures/forecast_1.png"} <= names
@@ -154,6 +155,17 @@ def test_training_again_makes_a_challenger_with_a_reason(first_night, monkeypatc
     assert "does not beat the champion" in again.reason
     again = train_detector("market", DETECTOR.model_copy(update={"hidden": 1}))
     assert again.version == "2"
+
+
+def test_training_of_a_naive_model_registers_it_without_losses(first_night, monkeypatch):
+    monkeypatch.setenv("TIDEWATCH_HOME", str(first_night[0]))
+    naive = train_forecaster("market", FORECASTER.model_copy(update={"model": "drift"}))
+    assert naive.alias == "challenger"
+    figures = {
+        artifact.path for artifact in mlflow.MlflowClient().list_artifacts(naive.run_id, "figures")
+    }
+    assert "figures/error_by_horizon.png" in figures
+    assert "figures/losses.png" not in figures
 
 
 def test_nightly_night_after_night_equals_one_night_and_judges_old_forecasts(home):

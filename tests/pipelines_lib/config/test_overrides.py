@@ -23,7 +23,9 @@ def test_apply_overrides_reads_lists_with_commas():
     ("override", "sentence"),
     [
         ("layers", "variant 'layers' has no '=': write it as name=value"),
-        ("layerz=2", "variant layerz: there is no such parameter"),
+        ("layerz=2", "variant layerz: there is no such parameter; did you mean layers.$"),
+        ("training.batchsize=2", "such parameter; did you mean training.batch_size.$"),
+        ("colour=2", "variant colour: there is no such parameter; there are lookback, stride"),
         ("layers=0", "variant layers=0: layers: .* greater than or equal to 1 .got '0'."),
         ("model=transformer", "model: Input should be 'last_step'"),
     ],

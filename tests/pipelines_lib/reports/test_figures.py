@@ -96,6 +96,13 @@ def test_draw_error_by_horizon_draws_a_bar_per_step_and_method():
     assert all(a[1] <= b[0] + 1e-9 for a, b in pairwise(edges))
 
 
+@pytest.mark.parametrize("steps", [[1], [1, 2, 3, 4, 5]])
+def test_draw_error_by_horizon_marks_whole_steps(steps):
+    table = pd.DataFrame({"step": steps, "mae": 1.0, "last_value_mae": 1.5})
+    axes = draw_error_by_horizon(table, unit="KRW").axes[0]
+    assert list(axes.get_xticks()) == steps
+
+
 def test_draw_error_by_horizon_draws_lines_where_steps_are_many():
     steps = np.arange(1.0, 97.0)
     table = pd.DataFrame({"step": steps, "mase": steps, "drift_mase": 2 * steps, "mae": 1.0})

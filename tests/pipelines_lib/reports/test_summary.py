@@ -66,6 +66,20 @@ def test_verdict_promises_nothing(skill, verdict):
     assert line(skill).verdict == verdict
 
 
+@pytest.mark.parametrize(
+    ("skill", "p", "verdict"),
+    [
+        (2.0, 0.05, "cannot be told from"),
+        (-2.0, 0.11, "cannot be told from"),
+        (0.3, 0.01, "better than"),
+        (-2.0, 0.01, "worse than"),
+    ],
+)
+def test_verdict_leaves_it_to_the_test_where_there_was_one(skill, p, verdict):
+    tested = line(skill, p=p)
+    assert tested.verdict == f"{verdict} {tested.baseline}"
+
+
 def test_model_sentence_tells_the_baseline_with_units():
     assert model_sentence(line(10.0)) == "MAE 900.0 KRW, last value 1,000 KRW: skill +10.0 %"
     assert model_sentence(line(-3.25, unit="")) == "MAE 900.0, last value 1,000: skill -3.2 %"

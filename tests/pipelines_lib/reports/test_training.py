@@ -1,5 +1,8 @@
 """The pictures of a training run."""
 
+from dataclasses import replace
+
+from pipelines_lib.forecasting.fit import NOTHING_TO_TRAIN
 from pipelines_lib.reports.training import draw_detector, draw_forecaster
 
 
@@ -18,6 +21,12 @@ def test_draw_forecaster_draws_losses_errors_and_a_few_paths(fitted_forecaster):
     assert "B" in path.get_title(loc="left")
     assert {len(line.get_ydata()) for line in path.lines} == {56}
     assert len(figures["error_by_horizon"].axes[0].containers) == 4  # model and three baselines
+
+
+def test_draw_forecaster_draws_no_losses_where_nothing_is_trained(fitted_forecaster):
+    naive = replace(fitted_forecaster, training=NOTHING_TO_TRAIN)
+    figures = draw_forecaster(naive, unit="degC")
+    assert list(figures) == ["error_by_horizon", "forecast_1", "forecast_2", "forecast_3"]
 
 
 def test_draw_detector_draws_scores_of_series_with_events(fitted_detector):

@@ -11,7 +11,12 @@ from pipelines_lib.comparison import PairedTest
 from pipelines_lib.config import BacktestConfig, ForecasterConfig, SplitConfig, TrainingConfig
 from pipelines_lib.forecasting.backtest import run_backtest
 from pipelines_lib.reports.backtest import draw_backtest, draw_skill_by_series
-from pipelines_lib.reports.verdicts import make_verdicts, summarise_backtest, to_markdown
+from pipelines_lib.reports.verdicts import (
+    MethodLine,
+    make_verdicts,
+    summarise_backtest,
+    to_markdown,
+)
 
 
 @pytest.fixture(scope="module")
@@ -122,9 +127,28 @@ def test_summarise_backtest_puts_variants_before_baselines(result):
     assert "| still | last value | " in to_markdown(summary)
     text = to_markdown(replace(summary, final="v2 is challenger", left_out={"E": "too short"}))
     assert "| last value | baseline |" in text
-    assert "- **Not told from nothing**: still cannot be told from the last value" in text
+    assert "- **Unproven**: still cannot be told from the last value" in text
     assert "- **Final fit**: v2 is challenger" in text
     assert "- **Left out**: E, too short" in text
+
+
+def test_backtest_headline_tells_of_the_best_baseline_too(result):
+    summary = summarise_backtest(
+        result, dataset="sensors", target="value", unit="degC", folds="3 folds"
+    )
+    assert summary.lines[2].name == "seasonal naive"  # the best baseline
+    first, second = summary.headline.split("; ")
+    assert first == summary.verdicts[0].sentence
+    assert "the seasonal naive" in second
+    lines = [line for line in summary.lines if line.name != "seasonal naive"]
+    assert replace(summary, lines=lines).headline == first
+
+
+@pytest.mark.parametrize(
+    ("mase", "shown"), [(2.7, "2.70"), (0.28, "0.280"), (12.345, "12.35"), (1e-5, "1e-05")]
+)
+def test_method_line_shows_three_figures(mase, shown):
+    assert MethodLine("base", "linear", {"mase": mase}).cells()[2] == shown
 
 
 def test_draw_backtest_draws_variants_and_baselines(result, sine_panel):
