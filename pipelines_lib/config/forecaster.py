@@ -115,7 +115,7 @@ class ForecasterConfig(NetworkConfig):
         0.9, gt=0, lt=1, description="Nominal coverage of the forecast interval, as a fraction."
     )
     interval_method: Literal["conformal", "local", "quantile", "conformal_quantile"] = Field(
-        "conformal",
+        "local",
         description="conformal: from residuals on the calibration rows; local: the same, wider "
         "where the series moved more of late; quantile: the network learns the ends; "
         "conformal_quantile: those, corrected on the calibration rows.",

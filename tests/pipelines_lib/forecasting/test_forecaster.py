@@ -40,7 +40,14 @@ def constant_forecaster(sine_dataset):
 
     def make(says, *, center=0.0, scale=1.0, width=0.0, features=(), dataset=None, **more):
         config = ForecasterConfig(
-            **{"lookback": 3, "hidden": 2, "horizon": len(says), "features": list(features), **more}
+            **{
+                "lookback": 3,
+                "hidden": 2,
+                "horizon": len(says),
+                "features": list(features),
+                "interval_method": "conformal",
+                **more,
+            }
         )
         n_features = len(features)
         return Forecaster(

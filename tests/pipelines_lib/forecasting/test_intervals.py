@@ -34,7 +34,7 @@ def test_fit_width_is_negative_where_the_network_s_interval_is_too_wide():
 
 def test_interval_unit_grows_with_the_root_of_the_step_of_log_returns(fitted_forecaster):
     prepared = fitted_forecaster.forecaster.prepare
-    config = ForecasterConfig(horizon=4)
+    config = ForecasterConfig(horizon=4, interval_method="conformal")
     assert (
         interval_unit(prepared, np.arange(2), config).tolist() == [[1.0, 2**0.5, 3**0.5, 2.0]] * 2
     )
