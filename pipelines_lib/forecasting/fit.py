@@ -227,6 +227,7 @@ def evaluate_on(
             season=season,
         ),
         scale=scale,
+        interval=config.interval,
     )
     evaluation.metrics["season_steps"] = season
     return evaluation
