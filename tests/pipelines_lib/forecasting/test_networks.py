@@ -82,6 +82,12 @@ def test_scope_per_series_leaves_out_a_series_that_ended_before_validation(
     assert fitted.forecaster.series_ids == ["A"]
 
 
+def test_scope_per_series_leaves_out_what_train_series_does_not_name(fit_sine):
+    left_out = fit_sine(scope="per_series", train_series=["A", "C"], training=ONCE).left_out
+    reason = "no network of its own: it is not in train_series"
+    assert left_out == {"B": reason, "D": reason}
+
+
 def test_scope_per_series_refuses_a_dataset_without_any(fit_sine, panel_of, sine_panel):
     values = sine_panel.values[:420, 0].copy()
     values[258:295] = np.nan
