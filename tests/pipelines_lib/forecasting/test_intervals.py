@@ -12,9 +12,9 @@ SPLIT = SplitConfig(validation_steps=40, calibration_steps=150, test_steps=150)
 METHODS = ["conformal", "local", "quantile", "conformal_quantile"]
 
 
-@pytest.mark.parametrize(("level", "width"), [(0.9, 18.0), (0.5, 10.0), (0.99, 19.0)])
+@pytest.mark.parametrize(("level", "width"), [(0.9, 18.0), (0.52, 11.0), (0.99, 19.0)])
 def test_fit_width_takes_the_residual_of_the_conformal_rank(level, width):
-    # 19 residuals 1..19: at 90 % the one of rank ceil(20 * 0.9) = 18.
+    # 19 residuals 1..19: at 90 % the one of rank ceil(20 * 0.9) = 18; ceil(19 * 0.52) is but 10.
     actual = np.arange(1.0, 20.0)[::-1, None] * [1, -1]
     point = np.zeros((19, 2))
     found = fit_width(point, point, actual, np.ones((19, 2)), level=level)
