@@ -160,6 +160,11 @@ class ForecasterConfig(NetworkConfig):
             raise ValueError(
                 f"min_lookback {self.min_lookback} exceeds lookback {self.lookback}: lower it"
             )
+        if self.anchor == "last" and self.target_kind == "log_return":
+            raise ValueError(
+                "anchor 'last' would add the last return to what the whole horizon returns: set "
+                "anchor auto or none, or target_kind level"
+            )
         if self.learns_quantiles and not self.trained:
             raise ValueError(
                 f"interval_method {self.interval_method!r} needs a network: {self.model} has none; "

@@ -28,7 +28,10 @@ class TrainingConfig(Config):
     max_epochs: int = Field(20, ge=1, le=10_000, description="Epochs at most.")
     batch_size: int = Field(256, ge=1, le=65_536, description="Windows per step.")
     learning_rate: float = Field(2e-3, gt=0, le=1, description="Adam's initial learning rate.")
-    loss: Literal["mse", "mae", "huber"] = Field("mse", description="Loss on scaled values.")
+    loss: Literal["mse", "mae", "huber"] = Field(
+        "mse",
+        description="Loss on scaled values; a network that learns quantiles has the pinball loss.",
+    )
     clip_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")
     weight_decay: float = Field(
         0.0,

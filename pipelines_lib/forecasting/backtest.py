@@ -182,7 +182,10 @@ def fit_newest(
     device: torch.device,
     on_epoch: Callable[[EpochReport], None] = lambda report: None,
 ) -> FittedForecaster:
-    """Fit on all data: only one horizon of newest steps is held out, since a fit is always judged.
+    """Fit on the newest data: one horizon is held out at its end, since a fit is always judged.
+
+    Validation and calibration come right before that and are what stops the training and sets the
+    interval; the weights themselves are learned from all that is older.
 
     Raises:
         SeriesError: As `fit_forecaster`.

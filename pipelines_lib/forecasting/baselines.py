@@ -49,5 +49,6 @@ def forecast_baselines(
 
 
 def _first_known_rows(panel: Panel, level: np.ndarray) -> np.ndarray:
-    known = np.flatnonzero(np.isfinite(level))
-    return known[np.searchsorted(known, panel.offsets[:-1])]
+    """Return each series' first known row (S,); that of a series without any means nothing."""
+    known = np.append(np.flatnonzero(np.isfinite(level)), 0)  # for such a series at the end
+    return known[np.searchsorted(known[:-1], panel.offsets[:-1])]

@@ -83,7 +83,7 @@ def fit_forecaster(
     )
     prepared, parts = _prepare(panel, raw, dataset, config, split, usable)
     if config.scope == "per_series":
-        lacking = _lack_windows(panel, parts, usable)
+        lacking = _lack_windows(panel, parts, usable, wanted=config.train_series)
         left_out |= lacking
         usable &= ~np.isin(panel.series_ids, list(lacking))
         if not usable.any():
@@ -188,14 +188,20 @@ def _prepare(
     return prepared, parts
 
 
-def _lack_windows(panel: Panel, parts: dict[str, np.ndarray], usable: np.ndarray) -> dict[str, str]:
-    """Say which usable series have no window to train or to stop by, each on its own."""
+def _lack_windows(
+    panel: Panel, parts: dict[str, np.ndarray], usable: np.ndarray, *, wanted: list[str]
+) -> dict[str, str]:
+    """Say which usable series have no window to train or to stop by, each on its own.
+
+    `wanted` names the series to learn from; empty: all.
+    """
     reasons = {}
     for part in ("train", "validation"):
         count = np.bincount(panel.row_series[parts[part]], minlength=len(panel.series_ids))
         for number in np.flatnonzero(usable & (count == 0)):
             reasons[panel.series_ids[number]] = f"no complete {part} window of its own"
-    return reasons
+    unwanted = set(reasons) - set(wanted) if wanted else set()
+    return reasons | {name: "no network of its own: it is not in train_series" for name in unwanted}
 
 
 def evaluate_on(

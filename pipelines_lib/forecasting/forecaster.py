@@ -99,6 +99,8 @@ class Forecaster:
                 sampling_rate=config.sampling_rate,
                 season=self.season,
             )[config.model]
+            if config.target_kind == "log_return":  # a line that falls to 0 is no price any more
+                made = np.where(made > 0, made, prepared.level[origins][:, None])
             value = self.scale_values(prepared, origins, made)
             return value, value, value
         device = device or torch.device("cpu")

@@ -30,8 +30,9 @@ def fit_width(
     """Fit what is added at both ends of the interval, per step (H,), in units.
 
     Of the n scores the one of rank ceil((n + 1) level), smallest first: with exchangeable windows
-    the interval holds the truth at least as often as `level` says. It is negative where the
-    network's own interval is too wide.
+    the interval holds the truth at least as often as `level` says. Below level / (1 - level)
+    windows there is no such rank, and the largest score, which promises less, has to do. It is
+    negative where the network's own interval is too wide.
 
     Args:
         lower: Lower ends that the network gives (W, H), scaled; the forecast itself for a point.

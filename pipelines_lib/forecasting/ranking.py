@@ -19,8 +19,8 @@ def rank_metrics(judged: Judged) -> tuple[dict[str, float], dict[str, np.ndarray
 
     `rank_correlation` is the mean over days of a day's mean over steps, `rank_correlation_t` its
     t-statistic and `..._p` that one's p-value (days whose windows overlap count as such);
-    `..._step_1` the same of the first step alone. A method is left out where it orders nothing:
-    too few series a day, or no change.
+    `..._step_1` the same of the first step alone. A method is left out where it orders nothing: too
+    few series a day, or no change.
     """
     cube = _lay_out(judged)
     metrics: dict[str, float] = {}

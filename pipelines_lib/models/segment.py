@@ -56,7 +56,8 @@ class Segment(Network):
         self.embed = nn.Linear(segment_steps * n_inputs, cell.hidden)
         self.recurrent = Recurrent(cell.hidden, cell)
         self.position = nn.Parameter(torch.randn(self.n_segments, cell.hidden - width))
-        self.series = nn.Parameter(torch.randn(n_series, width)) if n_series else None
+        # All alike at first: the vector of a series that training never sees stays neutral.
+        self.series = nn.Parameter(torch.zeros(n_series, width)) if n_series else None
         self.future = (
             nn.Linear(segment_steps * n_future, cell.hidden, bias=False) if n_future else None
         )

@@ -52,7 +52,7 @@ class Seq2Seq(Network):
         self.attention = Attention(self.encoder.width, cell.hidden) if attention else None
         self.dropout = nn.Dropout(cell.dropout)
         self.head = nn.Linear(cell.hidden * (2 if attention else 1), n_outputs)
-        # A tensor, so that a captured training step sees it change.
+        # A buffer, so that it lies on the device where the coins are drawn.
         self.register_buffer("share", torch.tensor(float(teacher_forcing)), persistent=False)
 
     def begin_epoch(self, epoch: int) -> None:

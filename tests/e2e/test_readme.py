@@ -102,7 +102,8 @@ def test_make_demo_ends_with_a_summary_and_changes_nothing_when_repeated(tmp_pat
     assert len(re.findall(r"^Skipped ", second.stdout, flags=re.MULTILINE)) == 5
     assert "0 of them new tonight" in second.stdout
 
-    snippet = re.search(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
+    readme = PAGES[0].read_text(encoding="utf-8")
+    snippet = re.search(r"```python\n(.*?)```", readme, flags=re.DOTALL)
     place = {".tidewatch/mlflow": f"{home}/mlflow"}
     code = snippet.group(1).replace(*place.popitem()).replace("raw_rows", "rows")
     rows = "from pipelines_lib.lake import *; from pipelines_lib.tables import *\n"

@@ -62,7 +62,7 @@ PROOFS = {
     "training.max_epochs": LOOP + "goes_on_while_it_improves",
     "training.batch_size": LOOP + "weighs_windows_not_batches",
     "training.learning_rate": LOOP + "follows_a_cosine_to_zero",
-    "training.loss": LOOP + "uses_the_loss_of_the_config",
+    "training.loss": NETWORKS + "train_networks_learns_by_the_loss_of_the_config",
     "training.clip_norm": LOOP + "clips_gradients",
     "training.weight_decay": LOOP + "decays_weights",
     "training.weight_averaging": LOOP + "judges_and_keeps_averaged_weights",

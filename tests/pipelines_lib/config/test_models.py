@@ -79,6 +79,10 @@ def test_forecaster_config_takes_the_calendar_as_a_feature():
         ({"model": "segment", "segment_steps": 31}, "segment_steps 31 exceeds lookback 30"),
         ({"model": "convolution", "kernel": 31}, "kernel 31 exceeds lookback 30"),
         ({"mirror": True, "features": ["open", "calendar"]}, "and open would contradict it"),
+        (
+            {"anchor": "last", "target_kind": "log_return"},
+            "anchor 'last' would add the last return",
+        ),
     ],
 )
 def test_forecaster_config_refuses_fields_that_do_not_go_together(fields, sentence):

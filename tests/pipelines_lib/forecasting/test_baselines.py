@@ -58,6 +58,13 @@ def test_forecast_baselines_keeps_to_its_own_series(forecast):
     assert made["seasonal_naive"] == [[8.0, 5.0, 8.0]]
 
 
+def test_forecast_baselines_goes_on_where_the_last_series_has_no_target(panel_of):
+    panel = panel_of({"A": A, "B": [5.0, 8.0]})
+    level = np.where(panel.row_series == 1, NAN, panel.column("value"))
+    made = forecast_baselines(panel, level, np.array([3]), horizon=1, sampling_rate=1, season=2)
+    assert made["drift"].tolist() == [[9.0]]
+
+
 def test_forecast_baselines_counts_in_rows_whatever_the_sampling_rate(forecast):
     made = forecast({"A": A}, [3], sampling_rate=2, season=4)
     assert made["drift"] == [[11.0, 15.0, 19.0]]

@@ -59,6 +59,13 @@ def test_fit_forecaster_learns_every_second_step(fit_sine, target_kind):
     assert fitted.scale.shape == (4,)
 
 
+def test_fit_forecaster_scores_intervals_as_it_does_points(fitted_forecaster):
+    scores = {"pinball", "interval_score"}
+    evaluation = fitted_forecaster.evaluation
+    assert scores <= evaluation.metrics.keys()
+    assert scores <= set(evaluation.by_horizon.columns) & set(evaluation.by_series.columns)
+
+
 def test_fit_forecaster_gives_bit_equal_weights_again(fit_sine, fitted_forecaster, weights_of):
     again = fit_sine()
     for ours, theirs in zip(

@@ -1,10 +1,14 @@
 """Intervals: the conformal rank, its unit, and what a correction below zero does."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 
 from pipelines_lib.config import ForecasterConfig, SplitConfig, TrainingConfig
 from pipelines_lib.forecasting.intervals import fit_width, interval_unit
+from pipelines_lib.models import Network
 from pipelines_lib.series.calendar import make_calendar
 from pipelines_lib.series.panel import make_panel
 
@@ -12,9 +16,9 @@ SPLIT = SplitConfig(validation_steps=40, calibration_steps=150, test_steps=150)
 METHODS = ["conformal", "local", "quantile", "conformal_quantile"]
 
 
-@pytest.mark.parametrize(("level", "width"), [(0.9, 18.0), (0.5, 10.0), (0.99, 19.0)])
+@pytest.mark.parametrize(("level", "width"), [(0.9, 18.0), (0.52, 11.0), (0.99, 19.0)])
 def test_fit_width_takes_the_residual_of_the_conformal_rank(level, width):
-    # 19 residuals 1..19: at 90 % the one of rank ceil(20 * 0.9) = 18.
+    # 19 residuals 1..19: at 90 % the one of rank ceil(20 * 0.9) = 18; ceil(19 * 0.52) is but 10.
     actual = np.arange(1.0, 20.0)[::-1, None] * [1, -1]
     point = np.zeros((19, 2))
     found = fit_width(point, point, actual, np.ones((19, 2)), level=level)
@@ -56,6 +60,29 @@ def test_interval_unit_local_follows_the_movement_of_the_newest_steps(fit_sine, 
     _, lower, upper = fitted.forecaster.forecast_windows(prepared, np.array([290, 415]))
     width = (upper - lower)[:, 0]
     assert width[1] / width[0] == pytest.approx(unit[1, 0] / unit[0, 0])
+
+
+class Fixed(Network):
+    """Forecast the same three quantiles at all of five steps, in the order they are given."""
+
+    def __init__(self, *quantiles):
+        super().__init__()
+        self.quantiles = torch.tensor(quantiles)
+
+    def forward(self, inputs):
+        return self.quantiles.expand(len(inputs.past), 5, 3)
+
+
+@pytest.mark.parametrize("quantiles", [(-1.0, 0.25, 2.0), (2.0, -1.0, 0.25)])
+@pytest.mark.parametrize(("width", "ends"), [(0.5, (-1.5, 2.5)), (-9.0, (0.25, 0.25))])
+def test_intervals_hold_the_forecast_whatever_crosses(fit_sine, sine_panel, quantiles, width, ends):
+    fields = {"target_kind": "level", "interval_method": "conformal_quantile"}
+    fitted = fit_sine(**fields, training=TrainingConfig(max_epochs=1)).forecaster
+    forecaster = replace(fitted, network=Fixed(*quantiles), interval_width=np.full(5, width))
+    prepared, origins = forecaster.prepare(sine_panel), np.array([100])
+    made = forecaster.forecast_windows(prepared, origins)
+    scaled = [forecaster.scale_values(prepared, origins, values) for values in made]
+    assert np.concatenate(scaled)[:, 0].tolist() == pytest.approx([0.25, *ends])
 
 
 @pytest.mark.parametrize("method", METHODS)

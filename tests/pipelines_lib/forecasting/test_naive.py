@@ -21,6 +21,20 @@ def test_a_naive_model_is_its_own_baseline(fit_sine, model, target_kind):
     assert 80 <= metrics["coverage_pct"] <= 98
 
 
+@pytest.mark.parametrize("model", NAIVE)
+def test_a_naive_model_of_log_returns_forecasts_prices_only(fit_sine, panel_of, sine_panel, model):
+    falling = 100 * np.exp(-np.arange(420) / 60)  # its line reaches 0 within the horizon
+    halted = sine_panel.values[:420, 0].copy()
+    halted[[100, 330, 370]] = 0.0
+    panel = panel_of({"A": falling, "B": halted})
+    forecaster = fit_sine(panel, model=model, target_kind="log_return", horizon=20).forecaster
+    prepared = forecaster.prepare(panel)
+    origins = forecaster.find_origins(prepared)
+    value, lower, _ = forecaster.forecast_windows(prepared, origins)
+    assert (value > 0).all()
+    assert (lower > 0).all()
+
+
 def test_a_seasonal_model_takes_the_season_of_the_config(fit_sine):
     season = {s: fit_sine(model="seasonal_naive", season=s).evaluation.metrics for s in (24, 7)}
     assert season[24]["mae"] < 0.5 * season[7]["mae"]

@@ -32,6 +32,15 @@ def test_members_forecast_the_mean_of_networks_of_different_seeds(fit_sine, sine
     np.testing.assert_allclose(mean, np.mean(parts, axis=0), rtol=1e-5, atol=1e-6)
 
 
+def test_train_networks_learns_by_the_loss_of_the_config(fit_sine):
+    made = [
+        weights(fit_sine(training=ONCE.model_copy(update={"loss": loss})).forecaster)
+        for loss in ("mse", "mae", "huber")
+    ]
+    for one, other in zip(made, made[1:] + made[:1], strict=True):
+        assert not any(np.array_equal(one[name], other[name]) for name in one)
+
+
 def test_scope_per_series_learns_each_series_from_itself_alone(fit_sine, sine_panel):
     changed = replace(
         sine_panel,
@@ -80,6 +89,12 @@ def test_scope_per_series_leaves_out_a_series_that_ended_before_validation(
     fitted = fit_sine(panel_of({"A": sine, "ended": sine[:200]}), scope="per_series", training=ONCE)
     assert fitted.left_out == {"ended": "no complete validation window of its own"}
     assert fitted.forecaster.series_ids == ["A"]
+
+
+def test_scope_per_series_leaves_out_what_train_series_does_not_name(fit_sine):
+    left_out = fit_sine(scope="per_series", train_series=["A", "C"], training=ONCE).left_out
+    reason = "no network of its own: it is not in train_series"
+    assert left_out == {"B": reason, "D": reason}
 
 
 def test_scope_per_series_refuses_a_dataset_without_any(fit_sine, panel_of, sine_panel):
@@ -143,6 +158,18 @@ def test_min_lookback_forecasts_series_shorter_than_the_lookback(
     tiny = panel_of({"A": sine[:30], "young": sine[:4]}, start={"young": 26})
     rows, left_out = short.forecaster.forecast_next(tiny)
     assert "only its newest 4 steps" in left_out["young"]
+
+
+def test_min_lookback_learns_from_short_windows(fit_sine, panel_of, sine_panel):
+    # 20 of the young one's steps come before the end of training at step 254: 20 + 5 are too few.
+    sine = sine_panel.values[:420, 0]
+    panels = [
+        panel_of({"A": sine}),
+        panel_of({"A": sine, "young": sine[235:]}, start={"young": 235}),
+    ]
+    fields = {"target_kind": "level", "training": ONCE, "min_lookback": 5}
+    alone, both = (weights(fit_sine(panel, **fields).forecaster) for panel in panels)
+    assert not any(np.array_equal(alone[name], both[name]) for name in alone)
 
 
 def test_future_features_tell_the_network_of_the_steps_ahead(fit_sine, panel_of):

@@ -127,6 +127,13 @@ def test_paired_test_takes_rounding_for_no_difference():
     assert (test.p, test.difference) == (1.0, 0.0)
 
 
+def test_paired_test_counts_windows_within_its_reach_as_overlapping():
+    losses = np.random.default_rng(3).normal(1, 0.1, (2, 100))
+    found = paired_test(*losses, position=np.arange(100), reach=3)
+    assert (found.statistic, found.p) == mean_test(losses[0] - losses[1], overlap=3)
+    assert found.statistic != mean_test(losses[0] - losses[1], overlap=1)[0]
+
+
 def test_paired_test_of_a_method_with_itself():
     losses = np.arange(20.0)
     test = paired_test(losses, losses, position=np.arange(20), reach=1)

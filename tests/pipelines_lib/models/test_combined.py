@@ -41,7 +41,11 @@ def test_anchored_takes_the_last_value_off_column_zero_and_the_truth():
 @pytest.mark.parametrize("model", MODELS)
 def test_anchored_forecasts_move_with_the_level_of_the_window(model):
     network = make_network(
-        model=model, n_future=N_FUTURE, anchor="last", interval_method="quantile"
+        model=model,
+        n_future=N_FUTURE,
+        anchor="last",
+        target_kind="level",
+        interval_method="quantile",
     ).eval()
     inputs = make_inputs(n_future=N_FUTURE)
     raised = inputs.past.clone()

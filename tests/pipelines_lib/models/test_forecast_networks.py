@@ -40,7 +40,12 @@ each_model = pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("n_future", [0, N_FUTURE])
 def test_forward_gives_every_step_and_learns_by_every_weight(model, fields, n_future):
     network = make_network(
-        model=model, n_future=n_future, interval_method="quantile", anchor="last", **fields
+        model=model,
+        n_future=n_future,
+        interval_method="quantile",
+        target_kind="level",
+        anchor="last",
+        **fields,
     )
     forecasts = network(make_inputs(n_future=n_future))
     assert forecasts.shape == (6, HORIZON, 3)
@@ -163,7 +168,14 @@ def test_a_network_learns_a_sine(model, fields):
     past = wave.unfold(0, 24, 1)[:300].unsqueeze(-1)
     targets = torch.stack([wave[24 + row : 30 + row] for row in range(300)])
     config = ForecasterConfig(
-        model=model, lookback=24, horizon=6, hidden=24, anchor="last", teacher_epochs=10, **fields
+        model=model,
+        lookback=24,
+        horizon=6,
+        hidden=24,
+        target_kind="level",
+        anchor="last",
+        teacher_epochs=10,
+        **fields,
     )
     network = make_forecast_network(config, n_inputs=1, n_future=0, n_series=1)
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)

@@ -81,7 +81,7 @@ def test_make_forecast_network_unrolls_a_decoder_over_any_horizon():
 @pytest.mark.parametrize(
     ("fields", "anchored"),
     [
-        ({"anchor": "last"}, True),
+        ({"anchor": "last", "target_kind": "level"}, True),
         ({"anchor": "none"}, False),
         ({"anchor": "auto", "target_kind": "level"}, True),
         ({"anchor": "auto", "target_kind": "log_return"}, False),

@@ -40,6 +40,8 @@ def test_forward_equals_decoding_the_segments_one_by_one(cell, series_embedding)
         interval_method="quantile",
         series_embedding=series_embedding,
     ).eval()
+    if series_embedding:
+        torch.nn.init.normal_(network.series)
     inputs = make_inputs(n_future=2)
     rnn = network.recurrent.rnn
     _, state = rnn(network.embed(inputs.past.unflatten(1, (4, 3)).flatten(2)).relu())
@@ -78,10 +80,19 @@ def test_series_embedding_changes_only_the_series_it_belongs_to():
 
 def test_series_embedding_takes_the_mean_for_a_series_that_is_new():
     network, inputs = make(series_embedding=True).eval(), make_inputs()
+    torch.nn.init.normal_(network.series)
     new = network(replace(inputs, series=torch.tensor([4, 5, 99, 4, 4, 4])))
     with torch.no_grad():
         network.series[:] = network.series.mean(0)
     torch.testing.assert_close(network(inputs), new)
+
+
+def test_series_embedding_knows_nothing_of_a_series_that_training_has_not_seen():
+    network, inputs = make(series_embedding=True), make_inputs()
+    network(replace(inputs, series=torch.tensor([0, 1, 0, 1, 0, 1]))).square().sum().backward()
+    assert network.series.grad[:2].all()
+    assert not network.series.grad[2:].any()
+    assert not network.series.any()
 
 
 def test_series_embedding_splits_an_odd_hidden_size():
