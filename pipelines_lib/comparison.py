@@ -36,7 +36,7 @@ class PairedTest:
     def words(self) -> str:
         """Return the p-value as people write it, or why there is none."""
         if self.p is None:
-            return f"too few held-out origins to tell: {self.origins}"
+            return f"too few held-out origins to tell: {self.origins}; raise test_steps"
         return "p < 0.001" if self.p < 0.001 else f"p = {self.p:.2g}"
 
 

@@ -118,9 +118,9 @@ def register_newest(dataset: str, config: ForecasterConfig, backtested: Backtest
         with epoch_progress(
             f"forecaster of {dataset}",
             config.training.max_epochs,
-            networks=count_networks(config, len(panel.series_ids)),
+            networks=2 * count_networks(config, len(panel.series_ids)),  # twice: see fit_newest
         ) as on_epoch:
-            fitted = fit_newest(
+            forecaster = fit_newest(
                 panel, dataset=declared, config=config, device=context.device, on_epoch=on_epoch
             )
         first = find_champion(tracker, name) is None
@@ -138,10 +138,10 @@ def register_newest(dataset: str, config: ForecasterConfig, backtested: Backtest
         registered = register_bundle(
             run,
             name,
-            fitted.forecaster,
+            forecaster,
             decision=decision,
             example=example_rows(panel, steps=reach + EXAMPLE_STEPS),
-            predict=lambda rows: predict_rows(fitted.forecaster, rows),
+            predict=lambda rows: predict_rows(forecaster, rows),
         )
     final = f"{name} v{registered.version} is {decision.alias}: {decision.reason}"
     get_run_logger().info("%s", final)

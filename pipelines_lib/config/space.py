@@ -23,6 +23,7 @@ REFUSED = {
     "horizon": JUDGED_OTHERWISE,
     "sampling_rate": JUDGED_OTHERWISE,
     "min_lookback": JUDGED_OTHERWISE,
+    "scope": JUDGED_OTHERWISE,
     "season": "it changes the baseline that trials are judged beside, not the forecast",
     "interval": "it changes what the interval promises, not how good the forecast is",
     "interval_method": "it is chosen by coverage and width; trials are judged by their error",

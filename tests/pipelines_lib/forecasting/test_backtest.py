@@ -223,9 +223,15 @@ def test_make_fold_table_has_a_row_for_each_fold_and_variant(result):
     assert str(table["test_until"].max()) == "2024-01-18 07:00:00"
 
 
-def test_fit_newest_holds_out_one_horizon_only(sine_panel, sine_dataset, config):
-    fitted = fit_newest(sine_panel, dataset=sine_dataset, config=config, device=CPU)
-    assert len(fitted.test_origins) == 4  # one window a series
-    assert fitted.forecaster.config == config
-    # 420 hours from 2024-01-01; the newest 5 are the test, 5 the gap before.
-    assert fitted.forecaster.calibrated_until == "2024-01-18T01:00:00.000000"
+def test_fit_newest_learns_from_the_newest_rows_too(sine_panel, sine_dataset, config, weights_of):
+    once = config.model_copy(update={"training": TrainingConfig(max_epochs=1, batch_size=32)})
+    given = {"dataset": sine_dataset, "config": once, "device": CPU}
+    ours = fit_newest(sine_panel, **given)
+    newest = (sine_panel.row_in_series == 419)[:, None]
+    changed = replace(sine_panel, values=sine_panel.values + 0.5 * newest)
+    theirs = fit_newest(changed, **given)
+    pairs = zip(weights_of(ours), weights_of(theirs), strict=True)
+    assert all((one != other).any() for one, other in pairs)
+    np.testing.assert_array_equal(ours.interval_width, theirs.interval_width)
+    assert ours.config == once
+    assert ours.calibrated_until == "2024-01-18T11:00:00.000000"  # the last of 420 hours

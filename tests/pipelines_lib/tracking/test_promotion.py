@@ -37,7 +37,7 @@ def decide(challenger, champion, baseline, obstacle="", p=(None, None), paired=T
          "champion's 0.8 (p = 0.4)"),
         (0.7, 0.8, 1.0, (None, SURE), False,
          "cannot be told from the champion: MASE on 1,234 held-out rows 0.7 against the "
-         "champion's 0.8 (too few held-out origins to tell: 60)"),
+         "champion's 0.8 (too few held-out origins to tell: 60; raise test_steps)"),
         (0.7, 0.8, 1.0, (SURE, UNSURE), False,
          "beats the champion, but cannot be told from the baseline: MASE"),
         (0.9, 0.8, 1.0, (SURE, SURE), False,
