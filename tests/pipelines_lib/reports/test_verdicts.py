@@ -62,7 +62,7 @@ def said(metrics, versus=None, direction=None):
         (0.98, 0.06, "base cannot be told from the last value (1.0 % more error, DM p = 0.06)",
          False),
         (1.1, None, "base cannot be told from the last value (10.0 % less error, DM too few "
-         "held-out origins to tell: 5)", False),
+         "held-out origins to tell: 5; raise test_steps)", False),
     ],
 )  # fmt: skip
 def test_make_verdicts_on_a_baseline(theirs, p, sentence, real):
