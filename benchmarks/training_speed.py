@@ -35,19 +35,18 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
-from pipelines_lib.config import DatasetConfig, SourceConfig, TrainingConfig
-from pipelines_lib.models.inputs import Inputs
-from pipelines_lib.series.windows import make_origins
+from pipelines_lib.config import DatasetConfig, ForecasterConfig, SourceConfig, TrainingConfig
+from pipelines_lib.models import Inputs, Network, make_forecast_network
+from pipelines_lib.series.windows import count_known, make_origins
 from pipelines_lib.settings import Settings
 from pipelines_lib.sources import make_source
-from pipelines_lib.training import ForecastData, seeded, train
+from pipelines_lib.training import LOSSES, ForecastData, point, seeded, train
 
 LOOKBACK, HORIZON, HIDDEN, BATCH = 30, 1, 64, 64
 LEARNING_RATE = 1e-3
+LOSS = point(LOSSES["mse"])
 COLUMNS = ["close", "open", "high", "low", "volume"]
 
 
@@ -69,20 +68,6 @@ class Task:
             torch.cuda.synchronize()
             return time.perf_counter()
         return time.process_time()
-
-
-class LastStep(nn.Module):
-    """Encode the window; project the last state to the horizon."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.encoder = nn.LSTM(len(COLUMNS), HIDDEN, batch_first=True)
-        self.head = nn.Linear(HIDDEN, HORIZON)
-
-    def forward(self, inputs: Inputs) -> Tensor:
-        """Map scaled windows (B, L, F) to scaled forecasts (B, H)."""
-        _, (last, _) = self.encoder(inputs.past)
-        return self.head(last[-1])
 
 
 def main() -> None:
@@ -161,9 +146,10 @@ def read_values(args: argparse.Namespace) -> np.ndarray:
 def make_task(values: np.ndarray, device: torch.device) -> Task:
     n_series, n_rows, n_features = values.shape
     known = np.ones(n_series * n_rows, dtype=bool)
+    offsets = np.arange(n_series + 1) * n_rows
     origins = make_origins(
-        known,
-        offsets=np.arange(n_series + 1) * n_rows,
+        count_known(known, offsets=offsets),
+        offsets=offsets,
         lookback=LOOKBACK,
         targets_known=known,
         horizon=HORIZON,
@@ -192,7 +178,7 @@ def train_ours(task: Task) -> float:
     """Return the seconds of a whole training of one epoch."""
     config = TrainingConfig(max_epochs=1, batch_size=BATCH, learning_rate=LEARNING_RATE)
     with TemporaryDirectory() as folder, seeded(0):
-        network = LastStep()
+        network = last_step()
         began = task.now()
         train(
             network,
@@ -200,6 +186,7 @@ def train_ours(task: Task) -> float:
             train_origins=task.origins,
             validation_origins=task.origins[:BATCH],
             config=config,
+            loss_of=LOSS,
             checkpoint=Path(folder, "run.safetensors"),
         )
         return task.now() - began
@@ -212,7 +199,7 @@ def train_bare(task: Task) -> float:
     began = task.now()
     for batch in origins[torch.randperm(len(origins), device=task.device)].split(BATCH):
         inputs, targets = task.data.batch(batch)
-        loss = functional.mse_loss(network(inputs), targets)
+        loss = LOSS(network(inputs), targets)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -228,17 +215,23 @@ def train_dataloader(task: Task) -> float:
     began = task.now()
     for past, truth in loader:
         predicted = network(Inputs(past.to(task.device)))
-        loss = functional.mse_loss(predicted, truth.to(task.device))
+        loss = LOSS(predicted, truth.to(task.device))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
     return task.now() - began
 
 
-def make_network(task: Task) -> tuple[LastStep, torch.optim.Optimizer]:
+def last_step() -> Network:
+    """Return the network of all three, as a job's config makes it."""
+    config = ForecasterConfig(lookback=LOOKBACK, horizon=HORIZON, hidden=HIDDEN)
+    return make_forecast_network(config, n_inputs=len(COLUMNS), n_future=0, n_series=0)
+
+
+def make_network(task: Task) -> tuple[Network, torch.optim.Optimizer]:
     """Return the network and the optimizer that ours has too."""
     with seeded(0):
-        network = LastStep().to(task.device)
+        network = last_step().to(task.device)
     return network, torch.optim.AdamW(
         network.parameters(), lr=LEARNING_RATE, weight_decay=0.0, fused=True
     )

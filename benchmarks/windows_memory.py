@@ -75,7 +75,7 @@ def serve(args: argparse.Namespace, lookback: int) -> dict[str, float]:
     import numpy as np
     import torch
 
-    from pipelines_lib.series.windows import make_origins
+    from pipelines_lib.series.windows import count_known, make_origins
     from pipelines_lib.training import ForecastData
 
     torch.set_num_threads(1)
@@ -83,9 +83,10 @@ def serve(args: argparse.Namespace, lookback: int) -> dict[str, float]:
     rows = args.series * args.rows
     inputs = np.random.default_rng(0).standard_normal((rows, args.features), dtype="float32")
     known = np.ones(rows, dtype=bool)
+    offsets = np.arange(args.series + 1) * args.rows
     origins = make_origins(
-        known,
-        offsets=np.arange(args.series + 1) * args.rows,
+        count_known(known, offsets=offsets),
+        offsets=offsets,
         lookback=lookback,
         targets_known=known,
         horizon=HORIZON,

@@ -78,8 +78,8 @@ class Recurrent(nn.Module):
             real = None if lengths is None else real_steps(lengths, steps)
             return unroll(self.rnn, steps, state, real=real, masks=masks)
         if lengths is None:
-            outputs, end = self.rnn(steps, self._for_torch(state))
-            return outputs, _as_tuple(end)
+            outputs, end = self.rnn(steps.transpose(0, 1), self._for_torch(state))
+            return outputs.transpose(0, 1), _as_tuple(end)
         packed = pack_padded_sequence(
             _roll(steps, lengths - steps.shape[1]), lengths, batch_first=True, enforce_sorted=False
         )
@@ -110,11 +110,10 @@ def real_steps(lengths: Tensor, steps: Tensor) -> Tensor:
 
 
 def _make_rnn(n_inputs: int, cell: Cell, bidirectional: bool) -> nn.RNNBase:
-    shape = {
+    shape = {  # steps first: torch would else copy the outputs of all steps to turn them
         "input_size": n_inputs,
         "hidden_size": cell.hidden,
         "num_layers": cell.layers,
-        "batch_first": True,
         "bidirectional": bidirectional,
     }
     between = cell.dropout if cell.layers > 1 else 0.0  # torch warns where there is no between

@@ -44,7 +44,8 @@ def test_forward_equals_decoding_the_segments_one_by_one(cell, series_embedding)
         torch.nn.init.normal_(network.series)
     inputs = make_inputs(n_future=2)
     rnn = network.recurrent.rnn
-    _, state = rnn(network.embed(inputs.past.unflatten(1, (4, 3)).flatten(2)).relu())
+    segments = network.embed(inputs.past.unflatten(1, (4, 3)).flatten(2)).relu()
+    _, state = rnn(segments.transpose(0, 1))
     future = torch.cat([inputs.future, torch.zeros(6, 1, 2)], 1)
     steps = []
     for segment in range(2):
@@ -52,8 +53,8 @@ def test_forward_equals_decoding_the_segments_one_by_one(cell, series_embedding)
         if series_embedding:
             query = torch.cat([query, network.series[inputs.series]], 1)
         query = query + network.future(future[:, 3 * segment : 3 * segment + 3].flatten(1))
-        output, _ = rnn(query.unsqueeze(1), state)
-        steps.append(network.head(output[:, 0]).reshape(6, 3, 3))
+        output, _ = rnn(query.unsqueeze(0), state)
+        steps.append(network.head(output[0]).reshape(6, 3, 3))
     torch.testing.assert_close(network(inputs), torch.cat(steps, 1)[:, :5])
 
 
