@@ -219,11 +219,18 @@ def _run(name: str, overrides: list[str]) -> None:
     quieten_logs()
     resolve_parameters(job, overrides)  # a mistake is refused before a server is started
     result = run_job(job, overrides)
-    from deployments.summary import print_backtest, print_ingest, print_night, print_search
+    from deployments.summary import (
+        print_backtest,
+        print_ingest,
+        print_night,
+        print_search,
+        print_trained,
+    )
     from pipelines_lib.reports.summary import NightSummary
     from tasks.backtest import Backtested
     from tasks.ingest import Ingested
     from tasks.search import Searched
+    from tasks.train import Trained
 
     if isinstance(result, NightSummary):
         print_night(result, Console(), mlflow_server=settings.mlflow_uri)
@@ -233,6 +240,8 @@ def _run(name: str, overrides: list[str]) -> None:
         print_ingest(result.report, Console(), seconds=result.seconds)
     elif isinstance(result, Searched):
         print_search(result, Console(), mlflow_server=settings.mlflow_uri)
+    elif isinstance(result, Trained):
+        print_trained(result, Console(), mlflow_server=settings.mlflow_uri)
     else:
         typer.echo(f"{name}: {_in_words(result)}")
 

@@ -1,4 +1,4 @@
-"""What a night, an ingest, a backtest or a search did, in the terminal."""
+"""What a night, an ingest, a training, a backtest or a search did, in the terminal."""
 
 import sys
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pipelines_lib.reports.summary import NightSummary
     from pipelines_lib.reports.verdicts import BacktestSummary
     from tasks.search import Searched
+    from tasks.train import Trained
 
 LINES = 10
 NAMES = 3
@@ -226,6 +227,27 @@ def print_search(searched: "Searched", console: Console, *, mlflow_server: str =
     console.print(f"[bold]{searched.dataset}: study {searched.study}[/]")
     console.print(f"MASE on {searched.test_windows:,} held-out windows that no trial saw")
     console.print(table)
+    console.print()
+    console.print(rows, soft_wrap=True)
+
+
+def print_trained(trained: "Trained", console: Console, *, mlflow_server: str = "") -> None:
+    """Print what a training made, and why it is champion or not.
+
+    `mlflow_server` is the address of an MLflow server; empty: the default database is used.
+    """
+    rows = Table(box=None, show_header=False, pad_edge=False)
+    rows.add_column(style="bold", no_wrap=True)
+    rows.add_column()
+    rows.add_row("Model", f"{trained.name} v{trained.version}, {trained.alias}")
+    rows.add_row("Why", escape(trained.reason))
+    for name, why in list(trained.left_out.items())[:LINES]:
+        rows.add_row("Left out", escape(f"{name}: {why}"))
+    if len(trained.left_out) > LINES:
+        rows.add_row("Left out", f"and {len(trained.left_out) - LINES:,} more")
+    rows.add_row("Seconds", f"{trained.seconds:.1f}")
+    rows.add_row("MLflow run", trained.run_id)
+    rows.add_row("MLflow page", _mlflow_page(mlflow_server))
     console.print()
     console.print(rows, soft_wrap=True)
 

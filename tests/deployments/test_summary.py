@@ -104,3 +104,18 @@ def test_print_ingest_tells_what_a_person_wants_to_know():
         "Failed C: the host answered [500]",
     ):
         assert part in said
+
+
+def test_print_trained_says_what_became_champion_and_why():
+    from deployments.summary import print_trained
+    from tasks.train import Trained
+
+    left_out = {f"S{number:02}": "too short" for number in range(12)}
+    trained = Trained("sensors-forecaster", "3", "abc", "challenger", "p = 0.4", 12.34, left_out)
+    console = Console(record=True, width=80)
+    print_trained(trained, console)
+    said = console.export_text()
+    for words in ("sensors-forecaster v3, challenger", "p = 0.4", "S09: too short", "and 2 more"):
+        assert words in said
+    assert "12.3" in said
+    assert "S10" not in said
