@@ -182,6 +182,7 @@ def test_run_krx_live_by_a_mirror(tidewatch):
     assert any("fchart.stock.naver.com" in path for path in mirror.asked)
 
 
+@pytest.mark.slow
 def test_run_krx_live_when_the_source_is_down_says_so_in_a_sentence(tidewatch):
     with open_mirror() as mirror:
         mirror.answers["symbol="] = (404, "text/plain", "gone")
@@ -199,6 +200,7 @@ def test_run_krx_samsung(tidewatch, shared_data):
     assert re.search(r"Repaired +range_rounding 33, halted 3", ended.stdout)
 
 
+@pytest.mark.slow
 def test_run_samsung_open(tidewatch, shared_data, tmp_path):
     ended = tidewatch(
         "run",
@@ -226,6 +228,7 @@ def test_run_krx_kospi(tidewatch, shared_data):
     assert "Forecasts 943 series" in said
 
 
+@pytest.mark.slow
 def test_run_sine_forecasts_the_cosine_it_never_saw(tidewatch, tmp_path):
     ended = tidewatch("run", "sine")
     assert ended.returncode == 0, ended.stderr
