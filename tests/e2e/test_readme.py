@@ -158,6 +158,7 @@ def naver_chart(code, n_bars):
     )
 
 
+@pytest.mark.slow
 def test_run_krx_live_by_a_mirror(tidewatch):
     with open_mirror() as mirror:
         for code in ("005930", "000660"):

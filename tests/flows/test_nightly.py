@@ -168,6 +168,7 @@ def test_training_of_a_naive_model_registers_it_without_losses(first_night, monk
     assert "figures/losses.png" not in figures
 
 
+@pytest.mark.slow
 def test_nightly_night_after_night_equals_one_night_and_judges_old_forecasts(home):
     *earlier, last = sessions(3)
     for day in earlier:

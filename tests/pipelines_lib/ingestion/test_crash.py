@@ -100,6 +100,7 @@ def test_the_market_does_everything_that_a_crash_could_hit(clean_nights):
         assert 0 == stale[0] < stale[1] < stale[2]
 
 
+@pytest.mark.slow
 def test_ingest_dataset_killed_at_any_moment_ends_in_the_same_tables(
     ingests, clean_nights, tmp_path
 ):
@@ -146,7 +147,7 @@ def _die_after(commits: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     ("night", "series_per_batch"),
     [
         (0, 7),
-        (1, SERIES_PER_BATCH),
+        pytest.param(1, SERIES_PER_BATCH, marks=pytest.mark.slow),
         pytest.param(0, SERIES_PER_BATCH, marks=pytest.mark.slow),
         pytest.param(2, SERIES_PER_BATCH, marks=pytest.mark.slow),
     ],
