@@ -49,6 +49,12 @@ def prepare_environment(settings: Settings) -> None:
         "PREFECT_RUNNER_POLL_FREQUENCY": "5",
         # On an empty home, with nothing compiled yet, a start takes longer than the usual 20 s.
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
+        # Its SQLite may be locked for a minute. A client that asks again by then is told that the
+        # run has ended already, and the run's result is lost.
+        "PREFECT_API_REQUEST_TIMEOUT": "180",
+        "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
+        "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "100",
+        "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
         "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     }

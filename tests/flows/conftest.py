@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, temporary_settings
 from prefect.testing.utilities import prefect_test_harness
 
 from tests.mirror import Mirror, open_mirror
@@ -10,7 +11,11 @@ from tests.mirror import Mirror, open_mirror
 
 @pytest.fixture(scope="session", autouse=True)
 def prefect_server():
-    with prefect_test_harness(server_startup_timeout=120):
+    with (
+        # Longer than its SQLite may be locked: a request that is sent again loses the result.
+        temporary_settings({PREFECT_API_REQUEST_TIMEOUT: 180}),
+        prefect_test_harness(server_startup_timeout=120),
+    ):
         yield
 
 
