@@ -98,8 +98,8 @@ def register_newest(dataset: str, config: ForecasterConfig, backtested: Backtest
 
     Nothing is held out to judge it by: its metrics are those of the backtest.
     """
-    from pipelines_lib.forecasting.backtest import fit_newest
     from pipelines_lib.forecasting.networks import count_networks
+    from pipelines_lib.forecasting.newest import fit_newest
     from pipelines_lib.predict import example_rows, predict_rows
     from pipelines_lib.tracking import (
         Decision,

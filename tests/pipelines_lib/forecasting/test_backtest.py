@@ -9,7 +9,6 @@ import torch
 from pipelines_lib.config import BacktestConfig, SplitConfig, TrainingConfig
 from pipelines_lib.errors import SeriesError
 from pipelines_lib.forecasting.backtest import (
-    fit_newest,
     make_comparison,
     make_fold_table,
     run_backtest,
@@ -221,17 +220,3 @@ def test_make_fold_table_has_a_row_for_each_fold_and_variant(result):
         "2024-01-16 20:00:00",
     ]
     assert str(table["test_until"].max()) == "2024-01-18 07:00:00"
-
-
-def test_fit_newest_learns_from_the_newest_rows_too(sine_panel, sine_dataset, config, weights_of):
-    once = config.model_copy(update={"training": TrainingConfig(max_epochs=1, batch_size=32)})
-    given = {"dataset": sine_dataset, "config": once, "device": CPU}
-    ours = fit_newest(sine_panel, **given)
-    newest = (sine_panel.row_in_series == 419)[:, None]
-    changed = replace(sine_panel, values=sine_panel.values + 0.5 * newest)
-    theirs = fit_newest(changed, **given)
-    pairs = zip(weights_of(ours), weights_of(theirs), strict=True)
-    assert all((one != other).any() for one, other in pairs)
-    np.testing.assert_array_equal(ours.interval_width, theirs.interval_width)
-    assert ours.config == once
-    assert ours.calibrated_until == "2024-01-18T11:00:00.000000"  # the last of 420 hours
