@@ -11,7 +11,7 @@ from prefect.logging import get_run_logger
 from pipelines_lib.config import BacktestConfig, ForecasterConfig
 from tasks.context import Context, may_pass, open_context
 from tasks.progress import epoch_progress, series_progress
-from tasks.train import EXAMPLE_STEPS
+from tasks.train import EXAMPLE_STEPS, read_inputs
 
 if TYPE_CHECKING:
     from pipelines_lib.config import DatasetConfig
@@ -47,7 +47,7 @@ def backtest_forecaster(
     from pipelines_lib.reports.verdicts import summarise_backtest
 
     context, began = open_context(), perf_counter()
-    declared, panel, version = _read(context, dataset)
+    declared, panel, version = read_inputs(context, dataset)
     name = f"{dataset} {backtest.n_folds} folds seed {config.training.seed}"
     with context.tracker.run(dataset, TASK, name=name) as run:
         _log_inputs(context, run, declared, config, panel, version)
@@ -110,7 +110,7 @@ def register_newest(dataset: str, config: ForecasterConfig, backtested: Backtest
     )
 
     context, began, summary = open_context(), perf_counter(), backtested.summary
-    declared, panel, version = _read(context, dataset)
+    declared, panel, version = read_inputs(context, dataset)
     name, tracker = forecaster_name(dataset), context.tracker
     parent = Run(tracker, summary.run_id, tracker.experiment_id(dataset, TASK))
     with tracker.run(dataset, TASK, name="final fit", parent=parent) as run:
@@ -149,14 +149,6 @@ def register_newest(dataset: str, config: ForecasterConfig, backtested: Backtest
     summary = replace(summary, final=final, seconds=seconds)
     _leave_artifact(summary)
     return Backtested(summary)
-
-
-def _read(context: Context, dataset: str) -> tuple["DatasetConfig", "Panel", int]:
-    from pipelines_lib.series.read import read_panel
-
-    declared = context.dataset(dataset)
-    panel, version = read_panel(context.lake, declared)
-    return declared, panel, version
 
 
 def _log_inputs(

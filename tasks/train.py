@@ -53,7 +53,7 @@ def train_forecaster_model(dataset: str, config: ForecasterConfig) -> Trained:
     from pipelines_lib.tracking import decide_promotion, forecaster_name, load_champion
 
     context, began = open_context(), perf_counter()
-    declared, panel, version = _read(context, dataset)
+    declared, panel, version = read_inputs(context, dataset)
     name = forecaster_name(dataset)
     with context.tracker.run(
         dataset, "forecast", name=f"{name} seed {config.training.seed}"
@@ -105,7 +105,7 @@ def train_detector_model(dataset: str, config: DetectorConfig) -> Trained:
     from pipelines_lib.tracking import decide_promotion, detector_name, load_champion
 
     context, began = open_context(), perf_counter()
-    declared, panel, version = _read(context, dataset)
+    declared, panel, version = read_inputs(context, dataset)
     labels = context.lake.read_rows(dataset, LABELS)
     name = detector_name(dataset)
     with context.tracker.run(dataset, "detect", name=f"{name} seed {config.training.seed}") as run:
@@ -138,7 +138,8 @@ def train_detector_model(dataset: str, config: DetectorConfig) -> Trained:
         )
 
 
-def _read(context: Context, dataset: str) -> tuple["DatasetConfig", "Panel", int]:
+def read_inputs(context: Context, dataset: str) -> tuple["DatasetConfig", "Panel", int]:
+    """Read a dataset's declaration, its panel, and the table version that it was read at."""
     from pipelines_lib.series.read import read_panel
 
     declared = context.dataset(dataset)
