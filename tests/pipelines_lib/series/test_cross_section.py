@@ -121,7 +121,7 @@ def test_relative_volume_is_against_the_median_change_of_those_that_trade(make_d
 def test_relative_features_are_offered_where_their_columns_are(make_day_panel):
     panel = make_day_panel({"A": {"close": [1.0, 2.0]}})
     assert make_features(panel, ["relative_return"])[1, 0] == pytest.approx(np.log(2))
-    with pytest.raises(ConfigError, match="'relative_volume' is none of close, .*relative_return"):
+    with pytest.raises(ConfigError, match=r"'relative_volume' is none of close, .*relative_return"):
         make_features(panel, ["relative_volume"])
 
 
