@@ -5,13 +5,14 @@ from typing import Any
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Raised when a stored table can no longer be read by older code."""
 
 TIME = pa.timestamp("us", tz="UTC")
 TEXT = pa.string()
 REAL = pa.float64()
 COUNT = pa.int64()
+FLAG = pa.bool_()
 
 
 @dataclass(frozen=True)
@@ -204,9 +205,12 @@ SCORES = Table(
         STEP_TIME,
         Column("mode", TEXT, "retrospective or causal"),
         Column("scorer", TEXT, "registered name of the model"),
-        Column("score", REAL, "squared reconstruction error in scaled units, >= 0"),
-        Column("threshold", REAL, "scores strictly above it are anomalous"),
-        Column("feature", TEXT, "the feature that contributed most"),
+        Column("score", REAL, "how strange, >= 0; comparable across series"),
+        Column("threshold", REAL, "the score at which a step is an alarm"),
+        Column("p_value", REAL, "share of clean steps that score as high", added_in=3),
+        Column("anomalous", FLAG, "whether the step is an alarm", added_in=3),
+        Column("part", TEXT, "the part of the score that contributed most", added_in=3),
+        Column("feature", TEXT, "the feature that contributed most to that part"),
         STALE,
         Column("data_version", COUNT, "version of observations it was made on", provenance=True),
         RUN,
@@ -215,23 +219,66 @@ SCORES = Table(
     by_year=True,
 )
 
+SCORE_STATES = Table(
+    "score_states",
+    "from where the scoring of a series goes on, one row a series and part of the score",
+    ("series_id", "scorer", "part"),
+    (
+        SERIES,
+        Column("scorer", TEXT, "registered name of the model"),
+        Column("part", TEXT, "part of the score"),
+        Column("time", TIME, "last step that it knows of"),
+        Column("n", COUNT, "errors so far"),
+        Column("total", REAL, "their sum"),
+        Column("total_squares", REAL, "the sum of their squares"),
+        RUN,
+        Column("model_version", TEXT, "registered version of the model"),
+    ),
+)
+
 EVENTS = Table(
     "events",
-    "runs of steps above the threshold",
+    "runs of alarms",
     ("series_id", "start", "mode", "scorer"),
     (
         SERIES,
-        Column("start", TIME, "first anomalous step"),
+        Column("start", TIME, "first alarm"),
         Column("mode", TEXT, "retrospective or causal"),
         Column("scorer", TEXT, "registered name of the model"),
-        Column("end", TIME, "last anomalous step, inclusive"),
+        Column("event_id", TEXT, "made of the key: the same on every night", added_in=3),
+        Column("end", TIME, "last alarm, inclusive"),
         Column("peak", TIME, "step of the highest score"),
         Column("peak_score", REAL, "the highest score"),
         Column("severity", REAL, "highest score over its threshold, from 1"),
-        Column("n_steps", COUNT, "anomalous steps"),
+        Column("p_value", REAL, "the smallest p-value", added_in=3),
+        Column("n_steps", COUNT, "alarms"),
         Column("features", TEXT, "features that contributed most, the strongest first"),
+        Column(
+            "parts",
+            TEXT,
+            "parts of the score that contributed most, the strongest first",
+            added_in=3,
+        ),
+        Column("state", TEXT, "open: a next alarm would extend it; closed", added_in=3),
+        Column("quiet", TEXT, "why it gives no alert; empty: it does", added_in=3),
         RUN,
         MODEL_VERSION,
+    ),
+)
+
+VERDICTS = Table(
+    "verdicts",
+    "what people say of events",
+    ("event_id",),
+    (
+        Column("event_id", TEXT, "the event"),
+        SERIES,
+        Column("start", TIME, "first step of the event, when the verdict was given"),
+        Column("end", TIME, "last step of the event, inclusive, when the verdict was given"),
+        Column("verdict", TEXT, "true, false or ignore"),
+        Column("until", TIME, "ignore: events of the series up to here give no alert"),
+        Column("note", TEXT, "why, in the person's words"),
+        Column("at", TIME, "when it was given", provenance=True),
     ),
 )
 
@@ -259,5 +306,7 @@ def dataset_tables(value_columns: tuple[str, ...]) -> tuple[Table, ...]:
         LABELS,
         FORECASTS,
         SCORES,
+        SCORE_STATES,
         EVENTS,
+        VERDICTS,
     )

@@ -3,7 +3,7 @@
 from pipelines_lib.config.backtest import BacktestConfig
 from pipelines_lib.config.base import Config
 from pipelines_lib.config.dataset import BAR_COLUMNS, DatasetConfig, SourceConfig
-from pipelines_lib.config.detector import DetectorConfig
+from pipelines_lib.config.detector import DetectorConfig, EventConfig, PartName, ThresholdConfig
 from pipelines_lib.config.forecaster import NAIVE_MODELS, ForecasterConfig
 from pipelines_lib.config.search import SearchConfig
 from pipelines_lib.config.training import (
@@ -20,11 +20,14 @@ __all__ = [
     "Config",
     "DatasetConfig",
     "DetectorConfig",
+    "EventConfig",
     "ForecasterConfig",
     "NetworkConfig",
+    "PartName",
     "ScalerKind",
     "SearchConfig",
     "SourceConfig",
     "SplitConfig",
+    "ThresholdConfig",
     "TrainingConfig",
 ]
