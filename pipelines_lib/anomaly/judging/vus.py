@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines_lib.anomaly.judging.checks import as_flags, as_scores, ranges_of
+from pipelines_lib.anomaly.judging.flags import as_flags, as_scores, ranges_of
 from pipelines_lib.errors import SeriesError
 
 N_THRESHOLDS = 250
