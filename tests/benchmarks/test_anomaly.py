@@ -12,6 +12,7 @@ from benchmarks.anomaly import as_json, collect, main, make_report, run_benchmar
 from benchmarks.anomaly_baselines import score_isolation_forest
 from benchmarks.anomaly_data import choose_sources, find_sources, read_file
 from benchmarks.anomaly_figures import judge_file, summarise
+from pipelines_lib.anomaly.judging import ranges_of
 from pipelines_lib.errors import ConfigError, SeriesError
 
 N, PERIOD = 1000, 20
@@ -138,7 +139,7 @@ def test_run_benchmark_reports_ours_parts_and_baselines(nab, tmp_path):
     by_method = collect(results, tmp_path / "out.csv")
     assert skipped == {"real/short.csv": "too short"}
     report = make_report(by_method, kind="nab", seed=0)
-    # Ten steps of 26 in the one window are alarms; in rows 500..509 of the window 495..520.
+    # The one event, rows 500..509, lies in the one window, rows 495..520.
     assert (report["event_precision"], report["event_recall"]) == (1, 1)
     assert report["false_alarms_per_1000"] == 0
     assert report["delay_median"] == 5
@@ -209,3 +210,14 @@ def test_score_isolation_forest_causal_does_not_know_the_future():
     values[600:] = 9
     again = score_isolation_forest(values, n_train=150, mode="causal", seed=0)
     assert np.array_equal(score[150:600], again[150:600])
+
+
+def test_read_file_takes_the_shared_files_as_they_are(shared_data):
+    nab = read_all(shared_data / "nab", "nab", "causal")
+    sources = find_sources(shared_data / "nab", "nab")
+    assert [len(one.windows) for one in nab] == [len(source.windows) for source in sources]
+    assert sum(one.labels.any() for one in nab) == 26
+    for source in find_sources(shared_data / "ucr", "ucr")[:5]:
+        file = read_file(source, kind="ucr", mode="causal")
+        assert len(ranges_of(file.labels)) == 1
+        assert np.isfinite(file.values).all()
