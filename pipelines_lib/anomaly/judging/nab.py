@@ -1,9 +1,10 @@
 """The score of the Numenta Anomaly Benchmark.
 
-Lavin and Ahmad, "Evaluating Real-time Anomaly Detection Algorithms", 2015, as the sweeper of its code computes it:
-the earliest alarm in a window earns up to 1, less the later it comes; every alarmed step outside
-costs, less just after a window; a window without an alarm costs. The sum over all files is
-stretched so that a detector without alarms has 0 and one at the first step of every window 100.
+Lavin and Ahmad, "Evaluating Real-time Anomaly Detection Algorithms", 2015, in the form of
+`nab/sweeper.py` of its code: the earliest alarm in a window earns up to 1, less the later it comes;
+every alarmed step outside costs, less just after a window; a window without an alarm costs. The sum
+over all files is stretched so that a detector without alarms has 0 and one at the first step of
+every window 100.
 """
 
 from collections.abc import Iterable
