@@ -11,7 +11,7 @@ import torch
 
 from pipelines_lib.anomaly.detector import EXTREME
 from pipelines_lib.anomaly.fit import BASELINES, NETWORKS, choose_weights, fit_parts
-from pipelines_lib.anomaly.fusion import Past
+from pipelines_lib.anomaly.fusion import Past, stand_out, stand_out_of_all
 from pipelines_lib.anomaly.parts import Stretch
 from pipelines_lib.anomaly.scoring import score_stretch
 from pipelines_lib.anomaly.thresholds import apply_thresholds
@@ -29,14 +29,12 @@ AT_LEAST = 40
 class Study:
     """Scores of a history's steps (n,), NaN where there is none.
 
-    `alone`: the score that each part has alone, by name; `alarm` (n,): steps above the default
-    threshold; `max_gap`: steps without an alarm that do not split an event; `cpu_s_train`,
-    `cpu_s_score`: CPU seconds.
+    `alone`: the score that each part has alone, by name; `max_gap`: steps without an alarm that do
+    not split an event; `cpu_s_train`, `cpu_s_score`: CPU seconds.
     """
 
     score: np.ndarray
     alone: dict[str, np.ndarray]
-    alarm: np.ndarray
     max_gap: int
     cpu_s_train: float
     cpu_s_score: float
@@ -96,18 +94,28 @@ def score_history(
         weights=weights,
         pasts=dict.fromkeys(fitted.parts, Past.nothing(1)),
     )
-    alarm = alarms(scored.score, n_train=n_train, config=config)
     return Study(
         scored.score,
         dict(zip(fitted.parts, scored.alone.T, strict=True)),
-        alarm,
         2 * window.lookback if config.events.max_gap < 0 else config.events.max_gap,
         trained - began,
         time.process_time() - trained,
     )
 
 
-def alarms(score: np.ndarray, *, n_train: int, config: DetectorConfig | None = None) -> np.ndarray:
+def rate_errors(errors: np.ndarray, *, mode: str) -> np.ndarray:
+    """Return the score (n,) that a method's raw errors (n,) make alone, as a part's would."""
+    one = np.zeros(len(errors), dtype=int)
+    if mode == "causal":
+        deviations, _ = stand_out(errors, series=one, past=Past.nothing(1))
+    else:
+        deviations = stand_out_of_all(errors, series=one)
+    return np.log1p(np.maximum(deviations, 0.0))
+
+
+def raise_alarms(
+    score: np.ndarray, *, n_train: int, config: DetectorConfig | None = None
+) -> np.ndarray:
     """Return which steps after the first `n_train` are alarms by a detector's threshold (n,)."""
     position = np.arange(len(score))
     early = position < n_train
