@@ -68,6 +68,11 @@ class Detector:
         A series that is new to the detector is scaled by its own first 60 known steps.
         """
         raw = make_features(panel, self.features)
+        inputs = self.scaler_of(panel, raw).transform(raw, panel.row_series)
+        return make_stretch(inputs, panel, self.window, self.config.mode, device)
+
+    def scaler_of(self, panel: Panel, raw: np.ndarray) -> Scaler:
+        """Return the scaler of a panel's series, given its features (N, F) in their units."""
         own = fit_scaler(
             raw,
             series=panel.row_series,
@@ -75,9 +80,7 @@ class Detector:
             rows=self._first_known(panel, raw)[0],
             kind=self.config.scaler,
         )
-        scaler = prefer_fitted(self.scaler, own, series_ids=panel.series_ids, known=self.series_ids)
-        inputs = scaler.transform(raw, panel.row_series)
-        return make_stretch(inputs, panel, self.window, self.config.mode, device)
+        return prefer_fitted(self.scaler, own, series_ids=panel.series_ids, known=self.series_ids)
 
     def score_panel(
         self,
