@@ -14,7 +14,6 @@ import torch
 
 from pipelines_lib.anomaly.window import Window
 
-
 BATCH = 1024
 """Windows that a network sees at once: always as many, so that one comes out the same in any
 company."""
