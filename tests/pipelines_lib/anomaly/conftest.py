@@ -1,4 +1,4 @@
-"""Detectors with every part, of one feature and of three, and the panel that they were fitted on."""
+"""Detectors with every part, of one feature and of three, and the rows of their series."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
