@@ -79,6 +79,8 @@ def fit_pca(data: WindowData, origins: np.ndarray, *, lookback: int, seed: int) 
     """
     some = origins[:: -(-len(origins) // PCA_WINDOWS)]
     windows = data.windows(torch.as_tensor(some, device=data.device)).flatten(1).cpu().numpy()
+    if (windows == windows[0]).all():  # they have no variance to hold
+        return PCAPart(windows[0], np.zeros_like(windows[:1]), lookback)
     fitted = PCA(n_components=PCA_VARIANCE, svd_solver="full", random_state=seed).fit(windows)
     return PCAPart(fitted.mean_, fitted.components_, lookback)
 
