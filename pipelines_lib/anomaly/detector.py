@@ -59,7 +59,7 @@ class Detector:
         events = self.config.events
         if events.max_gap >= 0:
             return events
-        gap = 1 if self.dataset.kind == "bars" else 2 * self.window.lookback
+        gap = 1 if self.window.smoothing_steps == 1 else 2 * self.window.lookback
         return events.model_copy(update={"max_gap": gap})
 
     def make_stretch(self, panel: Panel, device: torch.device | None = None) -> Stretch:

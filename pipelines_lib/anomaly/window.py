@@ -44,24 +44,24 @@ def choose_window(
     offsets: np.ndarray,
     rows: np.ndarray,
     config: DetectorConfig,
-    bars: bool,
+    returns: bool,
 ) -> Window:
     """Choose the window of a detector from training rows.
 
     Without a lookback in the config it is the period, or as many whole periods as make 60 steps,
     but no more than a sixth of the median series; cut into about ten segments of at least 4 steps.
-    Bars, whose returns repeat nothing, have 30 steps and are not smoothed.
+    Returns, which repeat nothing, have 30 steps and are not smoothed.
 
     Args:
         inputs: Scaled features (N, F), NaN where unknown.
         offsets: Series s lies in rows offsets[s]:offsets[s+1] (S+1,).
         rows: True for training rows (N,).
         config: The detector; what it gives is kept.
-        bars: Whether the features are those of bars.
+        returns: Whether the features are returns and the like.
     """
     period, strength = config.period, 0.0
     lengths = np.diff(np.concatenate([[0], np.cumsum(rows)])[offsets])
-    if bars and not period:
+    if returns and not period:
         wanted = config.lookback or 30
     else:
         found, strength = _common_period(inputs, offsets=offsets, rows=rows, period=period)
@@ -70,10 +70,8 @@ def choose_window(
         if not config.lookback:
             wanted = max(12, min(wanted, int(np.median(lengths[lengths > 0])) // 6))
     segment = max(4, round(wanted / SEGMENTS)) if wanted >= 12 else 1
-    if config.autoencoder == "step":
-        lookback = wanted
     lookback = segment * max(3, round(wanted / segment)) if wanted >= 12 else wanted
-    smoothing = config.smoothing_steps or (1 if bars else lookback)
+    smoothing = config.smoothing_steps or (1 if returns else lookback)
     return Window(period, strength, segment, lookback, smoothing)
 
 
