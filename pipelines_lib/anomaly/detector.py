@@ -15,7 +15,7 @@ from pipelines_lib.anomaly.calibration import Calibration
 from pipelines_lib.anomaly.fusion import Past
 from pipelines_lib.anomaly.parts import Part, Stretch
 from pipelines_lib.anomaly.scoring import Scored, score_stretch
-from pipelines_lib.anomaly.thresholds import apply_thresholds
+from pipelines_lib.anomaly.thresholds import Judged, apply_thresholds
 from pipelines_lib.anomaly.window import Window
 from pipelines_lib.config import DatasetConfig, DetectorConfig, EventConfig
 from pipelines_lib.errors import SeriesError
@@ -158,18 +158,7 @@ class Detector:
         self, panel: Panel, scored: Scored, kept: np.ndarray, earlier: Calibration | None
     ) -> pd.DataFrame:
         rows, score = scored.rows[kept], scored.score[kept]
-        past = self.calibration if earlier is None else self.calibration.join(earlier)
-        position = panel.position[rows]
-        judged = apply_thresholds(
-            score,
-            position=position,
-            series=panel.row_series[rows],
-            past=past.score,
-            past_series=past.numbers(panel.series_ids),
-            past_position=panel.calendar.positions(past.time),
-            anchor=self.calibration.anchor(panel.calendar),
-            config=self.config.threshold,
-        )
+        judged = self._judge(panel, rows, score, earlier)
         ids, parts = (np.array(each, dtype=object) for each in (panel.series_ids, list(self.parts)))
         features = np.array(feature_names(self.features, panel), dtype=object)
         return pd.DataFrame(
@@ -185,6 +174,34 @@ class Detector:
                 "feature": features[scored.feature[kept]],
             }
         )
+
+    def _judge(
+        self, panel: Panel, rows: np.ndarray, score: np.ndarray, earlier: Calibration | None
+    ) -> Judged:
+        """Hold scores against earlier ones; those of steps that were learned from, in a study,
+        against the calibration's."""
+        past = self.calibration if earlier is None else self.calibration.join(earlier)
+        anchor = self.calibration.anchor(panel.calendar)
+        learned = panel.position[rows] <= anchor
+        threshold, p_value = np.full((2, len(rows)), np.nan)
+        anomalous = np.zeros(len(rows), dtype=bool)
+        for some, position in (
+            (learned, np.full(len(rows), anchor + 1)),
+            (~learned, panel.position[rows]),
+        ):
+            judged = apply_thresholds(
+                score[some],
+                position=position[some],
+                series=panel.row_series[rows[some]],
+                past=past.score,
+                past_series=past.numbers(panel.series_ids),
+                past_position=panel.calendar.positions(past.time),
+                anchor=anchor,
+                config=self.config.threshold,
+            )
+            threshold[some], p_value[some] = judged.threshold, judged.p_value
+            anomalous[some] = judged.anomalous
+        return Judged(threshold, p_value, anomalous)
 
     def _is_ready(self, panel: Panel) -> np.ndarray:
         """Return the rows that may be scored (N,): all of known series, late ones of new series."""
