@@ -1,14 +1,13 @@
-"""From night to night: which steps are due for scoring, and which events are new."""
+"""From night to night: which steps are due for scoring."""
 
 import numpy as np
 import pandas as pd
 
 from pipelines_lib.anomaly.detector import Detector
-from pipelines_lib.anomaly.events import find_events
 from pipelines_lib.lake import Lake
 from pipelines_lib.series.calendar import Calendar, naive_times
 from pipelines_lib.series.panel import Panel
-from pipelines_lib.tables import EVENTS, SCORES
+from pipelines_lib.tables import SCORES
 
 
 def first_due_positions(
@@ -53,28 +52,3 @@ def _first_stale(
     rows = rows.assign(position=calendar.positions(naive_times(rows["time"])))
     # What a newer detector has learned from is never scored by it, and would be due for ever.
     return rows[rows["position"] > later_than].groupby("series_id")["position"].min()
-
-
-def update_events(
-    lake: Lake, dataset: str, detector: Detector, calendar: Calendar, *, scorer: str
-) -> list[tuple[str, str]]:
-    """Find the events in all stored scores and make the `events` table say the same.
-
-    A stale score counts for nothing: it speaks of a history that was restated since.
-
-    Returns:
-        Series and start (ISO) of the events that were not there before.
-    """
-    mode = detector.config.mode
-    of_scorer = {"scorer": scorer, "mode": mode}
-    scores = lake.read_rows(dataset, SCORES, equal=of_scorer)
-    scores = scores[scores["stale"].isna()]
-    found = find_events(scores, calendar=calendar, max_gap=detector.config.max_gap)
-    before = lake.read_rows(dataset, EVENTS, columns=["series_id", "start"], equal=of_scorer)
-    lake.replace_rows(dataset, EVENTS, found, scope=of_scorer)
-    known = set(zip(before["series_id"], before["start"], strict=True))
-    return [
-        (str(series), start.isoformat())
-        for series, start in zip(found["series_id"], found["start"], strict=True)
-        if (series, start) not in known
-    ]
