@@ -202,6 +202,6 @@ def _fixed_k(events: pd.DataFrame, cut: float) -> float | None:
 
 def _judged(events: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
     """Return the events judged true or false, with that in `true`."""
-    said = verdicts[verdicts["verdict"].isin([TRUE, FALSE])][["event_id", "verdict"]]
-    judged = events.merge(said, on="event_id")
-    return judged.assign(true=judged["verdict"].eq(TRUE))
+    said = verdicts[verdicts["verdict"].isin([TRUE, FALSE])]
+    true = said[["event_id"]].assign(true=said["verdict"].eq(TRUE))
+    return events.merge(true, on="event_id")
