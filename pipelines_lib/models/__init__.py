@@ -1,16 +1,17 @@
 """nn.Modules and how to make them from a config, nothing else."""
 
+from pipelines_lib.models.autoencoder import Autoencoder, normalise_windows
 from pipelines_lib.models.combined import Ensemble, PerSeries
 from pipelines_lib.models.inputs import Inputs
-from pipelines_lib.models.lstm_autoencoder import LSTMAutoencoder
 from pipelines_lib.models.make import make_forecast_network
 from pipelines_lib.models.network import Network
 
 __all__ = [
+    "Autoencoder",
     "Ensemble",
     "Inputs",
-    "LSTMAutoencoder",
     "Network",
     "PerSeries",
     "make_forecast_network",
+    "normalise_windows",
 ]

@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines_lib.anomaly.event_table import update_events
-from pipelines_lib.anomaly.nightly import first_due_positions
+from pipelines_lib.anomaly.nightly import first_due_positions, update_events
 from pipelines_lib.lake import Lake
 from pipelines_lib.series.panel import make_panel
 from pipelines_lib.tables import EVENTS, SCORES
@@ -37,7 +36,7 @@ def until(sine_rows, sine_panel):
     return make
 
 
-def run_night(lake, detector, panel) -> tuple[int, list[str]]:
+def run_night(lake, detector, panel) -> tuple[int, list]:
     """Score what is due as the detect task does; return the rows scored and the new events."""
     since = first_due_positions(lake, "sensors", detector, panel, scorer=SCORER)
     rows, _ = detector.score_panel(panel, since=since)
@@ -45,15 +44,8 @@ def run_night(lake, detector, panel) -> tuple[int, list[str]]:
         scorer=SCORER, stale=None, data_version=1, run_id="run", model_version="1"
     )
     lake.merge_rows("sensors", SCORES, stamped)
-    events = update_events(
-        lake,
-        "sensors",
-        calendar=panel.calendar,
-        config=detector.config.events,
-        scorer=SCORER,
-        mode=detector.config.mode,
-    )
-    return len(rows), events.new
+    new = update_events(lake, "sensors", detector, panel.calendar, scorer=SCORER)
+    return len(rows), new
 
 
 def stored(lake, table) -> pd.DataFrame:
@@ -204,5 +196,46 @@ def write_scores(lake, sine_panel):
         )
         frame["time"] = frame["time"].dt.tz_localize("UTC")
         lake.merge_rows("sensors", SCORES, frame)
+        return update_events(lake, "sensors", detector, sine_panel.calendar, scorer=SCORER)
 
     return write
+
+
+def test_update_events_tells_what_is_new(lake, detector, write_scores):
+    assert write_scores(detector, [0, 5, 0, 0]) == [("A", "2024-01-01T01:00:00+00:00")]
+    assert write_scores(detector, [0, 0, 7, 8], first=4) == [("A", "2024-01-01T06:00:00+00:00")]
+    assert stored(lake, EVENTS)["peak_score"].tolist() == [5.0, 8.0]
+
+
+def test_update_events_lengthens_an_event_without_calling_it_new(lake, detector, write_scores):
+    write_scores(detector, [0, 0, 5])
+    assert write_scores(detector, [6, 0], first=3) == []
+    events = stored(lake, EVENTS)
+    assert (len(events), events["n_steps"][0], events["peak_score"][0]) == (1, 2, 6.0)
+
+
+def test_update_events_drops_an_event_whose_scores_have_fallen(lake, detector, write_scores):
+    write_scores(detector, [5, 0, 0, 5])
+    assert write_scores(detector, [1, 0, 0, 5]) == []
+    assert stored(lake, EVENTS)["start"].dt.hour.tolist() == [3]
+    assert write_scores(detector, [1, 0, 0, 1]) == []
+    assert len(stored(lake, EVENTS)) == 0
+
+
+def test_update_events_ignores_stale_scores(lake, detector, write_scores):
+    write_scores(detector, [5, 0, 0, 5])
+    assert write_scores(detector, [5], first=3, stale="restated") == []
+    assert stored(lake, EVENTS)["start"].dt.hour.tolist() == [0]
+    assert write_scores(detector, [6], first=3) == [("A", "2024-01-01T03:00:00+00:00")]
+
+
+def test_update_events_of_a_quiet_night(lake, detector, write_scores):
+    assert write_scores(detector, [0, 1, 0]) == []
+    assert len(stored(lake, EVENTS)) == 0
+
+
+def test_update_events_leaves_the_events_of_others(lake, detector, write_scores, sine_panel):
+    write_scores(detector, [5, 0, 0, 5])
+    new = update_events(lake, "sensors", detector, sine_panel.calendar, scorer="another")
+    assert new == []
+    assert len(stored(lake, EVENTS)) == 2
