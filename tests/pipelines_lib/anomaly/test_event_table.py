@@ -30,12 +30,12 @@ def at(hour: int) -> pd.Timestamp:
     return HOUR + pd.Timedelta(hours=hour)
 
 
-def update(lake, scorer="d", mode="causal", **config) -> NightEvents:
+def update(lake, scorer="d", mode="causal", **fields) -> NightEvents:
     return update_events(
         lake,
         "sensors",
         calendar=HOURLY,
-        config=EventConfig(**config),
+        config=EventConfig(**{"max_gap": 1, **fields}),
         scorer=scorer,
         mode=mode,
     )

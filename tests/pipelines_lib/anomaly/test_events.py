@@ -36,10 +36,9 @@ def scores_of(rows) -> pd.DataFrame:
     )
 
 
-def find(rows, newest=None, **config):
-    return find_events(
-        scores_of(rows), calendar=HOURLY, config=EventConfig(**config), newest=newest
-    )
+def find(rows, newest=None, **fields):
+    config = EventConfig(**{"max_gap": 1, **fields})
+    return find_events(scores_of(rows), calendar=HOURLY, config=config, newest=newest)
 
 
 def steps(scores, series="A", first=0):
