@@ -35,7 +35,7 @@ def find_events(
             `feature`; further columns are carried from an event's peak. Rows without an alarm
             may be missing.
         calendar: Tells how many steps lie between two times.
-        config: Gap, length and cool-down.
+        config: Gap (found out already: 0 or more), length and cool-down.
         newest: Time of the newest scored step by series; None: the newest among `scores`.
 
     Returns:
