@@ -205,7 +205,7 @@ def test_list_events_has_the_newest_first_with_what_was_said(lake):
         list_events(lake, "sensors", series_id="C")
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(alarms=st.lists(st.booleans(), min_size=8, max_size=8), min_steps=st.integers(1, 2))
 def test_update_events_night_by_night_ends_in_the_same_table(tmp_path_factory, alarms, min_steps):
     scores = np.where(alarms, 5.0 + np.arange(8), 0)
