@@ -3,6 +3,7 @@
 Shapes: N rows, F features, S series, M calibration scores.
 """
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from pipelines_lib.series.panel import Panel
 from pipelines_lib.series.parts import explain_unready
 from pipelines_lib.series.scaling import Scaler, fit_scaler, prefer_fitted
 from pipelines_lib.series.windows import count_known
+
+_log = logging.getLogger(__name__)
 
 EXTREME = 20.0
 """Scaled inputs are cut here, so that one value cannot drown a network."""
@@ -178,13 +181,15 @@ class Detector:
     def _judge(
         self, panel: Panel, rows: np.ndarray, score: np.ndarray, earlier: Calibration | None
     ) -> Judged:
-        """Hold scores against earlier ones; those of steps that were learned from, in a study,
-        against the calibration's."""
+        """Hold scores against earlier ones; those of steps learned from against the calibration's.
+
+        A study has scores of both kinds, a night only of later steps.
+        """
         past = self.calibration if earlier is None else self.calibration.join(earlier)
         anchor = self.calibration.anchor(panel.calendar)
         learned = panel.position[rows] <= anchor
         threshold, p_value = np.full((2, len(rows)), np.nan)
-        anomalous = np.zeros(len(rows), dtype=bool)
+        anomalous, warning = np.zeros(len(rows), dtype=bool), ""
         for some, position in (
             (learned, np.full(len(rows), anchor + 1)),
             (~learned, panel.position[rows]),
@@ -201,7 +206,10 @@ class Detector:
             )
             threshold[some], p_value[some] = judged.threshold, judged.p_value
             anomalous[some] = judged.anomalous
-        return Judged(threshold, p_value, anomalous)
+            warning = judged.warning or warning
+        if warning:
+            _log.warning("%s", warning)
+        return Judged(threshold, p_value, anomalous, warning)
 
     def _is_ready(self, panel: Panel) -> np.ndarray:
         """Return the rows that may be scored (N,): all of known series, late ones of new series."""
