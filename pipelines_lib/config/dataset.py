@@ -1,6 +1,6 @@
 """What a dataset is: where its rows come from, on which calendar, in which columns and units."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -19,7 +19,7 @@ class SourceConfig(Config):
 
     kind: Literal["fdr", "files", "synthetic-market", "synthetic-sine"] = Field(
         "synthetic-market",
-        description="fdr: FinanceDataReader over the network; files: CSV or Parquet; "
+        description="fdr: FinanceDataReader over the network; files: CSV, Parquet or npz; "
         "synthetic-market, synthetic-sine: made here, the same for the same seed.",
     )
     market: Literal[
@@ -31,7 +31,7 @@ class SourceConfig(Config):
     )
     path: str = Field(
         "",
-        description="files: one CSV or Parquet file, or a folder of them. "
+        description="files: one CSV, Parquet or npz file, or a folder of them. "
         "Relative to the working directory.",
     )
     time_column: str = Field(
@@ -44,10 +44,20 @@ class SourceConfig(Config):
     series_column: str = Field(
         "", description="files: the column that names the series; empty: the file name does."
     )
+    label_column: str = Field(
+        "",
+        description="files: the column of 0 and 1 that marks anomalous steps, kept as labels; "
+        "empty: none. The array test_label of an npz file needs no name.",
+    )
     columns: list[str] = Field(
         default_factory=list,
         description="files: header mapping, one `theirs=ours` each, e.g. `시가=open`. "
-        "English and Korean OHLCV headers need none.",
+        "English and Korean OHLCV headers need none. The columns of an npz file are c01, c02, ...",
+    )
+    first_time: str = Field(
+        "2000-01-01",
+        description="files: time of the first step of an npz file, ISO, UTC if it names no zone; "
+        "the others follow at the steps of the fixed calendar, train before test.",
     )
     n_series: int = Field(8, ge=1, le=10_000, description="synthetic: number of series.")
     n_steps: int = Field(600, ge=10, le=1_000_000, description="synthetic: steps per series.")
@@ -71,7 +81,25 @@ class SourceConfig(Config):
             theirs, _, ours = entry.partition("=")
             if not theirs or not ours:
                 raise ValueError(f"source.columns has {entry!r}: write it as theirs=ours")
+        try:
+            first = self.first_moment
+        except ValueError as error:
+            raise ValueError(
+                f"source.first_time {self.first_time!r} is no ISO time: write it as 2000-01-01 "
+                "or 2000-01-01T06:00"
+            ) from error
+        if first < datetime(1970, 1, 1, tzinfo=UTC):
+            raise ValueError(
+                f"source.first_time {self.first_time!r} lies before the fixed calendar: "
+                "1970-01-01 is the first it can be"
+            )
         return self
+
+    @property
+    def first_moment(self) -> datetime:
+        """Return `first_time` with its zone, UTC where it names none."""
+        moment = datetime.fromisoformat(self.first_time)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 class DatasetConfig(Config):

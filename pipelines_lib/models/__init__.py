@@ -2,15 +2,16 @@
 
 from pipelines_lib.models.combined import Ensemble, PerSeries
 from pipelines_lib.models.inputs import Inputs
-from pipelines_lib.models.lstm_autoencoder import LSTMAutoencoder
+from pipelines_lib.models.autoencoder import Autoencoder, normalise_windows
 from pipelines_lib.models.make import make_forecast_network
 from pipelines_lib.models.network import Network
 
 __all__ = [
     "Ensemble",
     "Inputs",
-    "LSTMAutoencoder",
+    "Autoencoder",
     "Network",
     "PerSeries",
     "make_forecast_network",
+    "normalise_windows",
 ]

@@ -5,6 +5,7 @@ import pandas as pd
 
 from pipelines_lib.errors import ConfigError
 from pipelines_lib.series.calendar import Calendar
+from pipelines_lib.series.cross_section import subtract_median
 from pipelines_lib.series.panel import Panel
 
 VOLATILITY_STEPS = 20
@@ -42,6 +43,13 @@ def make_features(panel: Panel, features: list[str]) -> np.ndarray:
     volumes are not adjusted for it has forgotten it; `volatility` is the standard deviation of the
     last 20 close returns; `calendar` is sine and cosine of weekday, time of year and, below a day,
     time of day.
+
+    Beside the panel's other series: `relative_return` is `close_return` less its median over all
+    series at the same step, so that a day on which the market moves is not each share's own;
+    `relative_volume` is `volume_change` less its median. Where fewer than 5 series have such a
+    value, 0 is subtracted: a panel of one series has its own returns. A step without trading, as
+    in a halt, has no part in the median and is 0, whatever the others did. They change with the
+    series in the panel, so that a model needs the market it has learned from.
     """
     names = feature_names(features, panel)
     made = {}
@@ -55,6 +63,10 @@ def make_features(panel: Panel, features: list[str]) -> np.ndarray:
             made[name] = _log_return(panel, RETURNS[name])
         elif name == "volume_change":
             made[name] = _volume_change(panel)
+        elif name == "relative_return":
+            made[name] = _relative_return(panel)
+        elif name == "relative_volume":
+            made[name] = _relative_volume(panel)
         elif name == "volatility":
             made[name] = _volatility(panel)
         elif name == "volume_rank":
@@ -86,8 +98,8 @@ def _derived(panel: Panel) -> list[str]:
     """Return the derived columns whose value columns the panel has."""
     have = set(panel.columns)
     names = [name for name, price in RETURNS.items() if {price, "close"} <= have]
-    names += ["volume_change", "volume_rank"] if "volume" in have else []
-    return names + (["volatility"] if "close" in have else [])
+    names += ["volume_change", "volume_rank", "relative_volume"] if "volume" in have else []
+    return names + (["volatility", "relative_return"] if "close" in have else [])
 
 
 def is_scaled(names: list[str]) -> np.ndarray:
@@ -131,10 +143,27 @@ def _log_return(panel: Panel, price: str) -> np.ndarray:
         return now - previous_values(panel, close)
 
 
+def _relative_return(panel: Panel) -> np.ndarray:
+    halted = np.zeros(len(panel.position), dtype=bool)
+    if "volume" in panel.columns:
+        halted = panel.column("volume") == 0
+    return subtract_median(panel, _log_return(panel, "close"), counted=~halted)
+
+
+def _relative_volume(panel: Panel) -> np.ndarray:
+    return subtract_median(panel, _volume_change(panel), counted=_traded_twice(panel))
+
+
+def _traded_twice(panel: Panel) -> np.ndarray:
+    """Return the rows that were traded at their step and at the one before (N,)."""
+    volume = panel.column("volume")
+    return (volume > 0) & (previous_values(panel, volume) > 0)
+
+
 def _volume_change(panel: Panel) -> np.ndarray:
     volume = panel.column("volume")
     before = previous_values(panel, volume)
-    traded = (volume > 0) & (before > 0)
+    traded = _traded_twice(panel)
     change = np.where(np.isnan(volume) | np.isnan(before), np.nan, 0.0)
     change[traded] = np.log(volume[traded] / before[traded])
     return change

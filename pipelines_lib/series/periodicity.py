@@ -19,17 +19,10 @@ def find_period(values: np.ndarray, *, min_period: int = 3, max_period: int = 40
         min_period: Shortest period considered.
         max_period: Longest period considered, at most a third of the series.
     """
-    known = np.flatnonzero(np.isfinite(values))
-    if len(known) < 3 * min_period:
+    correlation = _autocorrelation(values)
+    if correlation is None or len(correlation) < 3 * min_period:
         return None
-    steps = np.arange(known[0], known[-1] + 1)
-    whole = detrend(np.interp(steps, known, values[known]))
-    power = np.abs(np.fft.rfft(whole, n=2 * len(whole))) ** 2
-    correlation = np.fft.irfft(power)[: len(whole)]
-    if correlation[0] <= 1e-12 * max(1.0, np.abs(values[known]).max() ** 2):
-        return None
-    correlation = correlation / correlation[0]
-    longest = min(max_period, len(whole) // 3)
+    longest = min(max_period, len(correlation) // 3)
     peaks, _ = find_peaks(correlation[: longest + 2], prominence=0.1)
     peaks = peaks[(peaks >= min_period) & (peaks <= longest)]
     peaks = peaks[correlation[peaks] >= MIN_STRENGTH]
@@ -37,3 +30,25 @@ def find_period(values: np.ndarray, *, min_period: int = 3, max_period: int = 40
         return None
     near_best = peaks[correlation[peaks] >= correlation[peaks].max() - 0.05]
     return int(near_best[0])
+
+
+def autocorrelation_at(values: np.ndarray, lag: int) -> float:
+    """Return the autocorrelation of the detrended values (n,) at a lag; 0 if it cannot be told."""
+    correlation = _autocorrelation(values)
+    if correlation is None or lag >= len(correlation):
+        return 0.0
+    return float(correlation[lag])
+
+
+def _autocorrelation(values: np.ndarray) -> np.ndarray | None:
+    """Return the autocorrelation of the detrended values by lag, None of a constant series."""
+    known = np.flatnonzero(np.isfinite(values))
+    if len(known) < 3:
+        return None
+    steps = np.arange(known[0], known[-1] + 1)
+    whole = detrend(np.interp(steps, known, values[known]))
+    power = np.abs(np.fft.rfft(whole, n=2 * len(whole))) ** 2
+    correlation = np.fft.irfft(power)[: len(whole)]
+    if correlation[0] <= 1e-12 * max(1.0, np.abs(values[known]).max() ** 2):
+        return None
+    return correlation / correlation[0]

@@ -1,4 +1,4 @@
-"""CSV and Parquet files as a source: one file, a folder of them, or a glob pattern."""
+"""CSV, Parquet and npz files as a source: one file, a folder of them, or a glob pattern."""
 
 import glob
 from collections.abc import Mapping
@@ -12,10 +12,11 @@ from pandas.api.types import union_categoricals
 from pipelines_lib.config import DatasetConfig
 from pipelines_lib.errors import SourceError, shown
 from pipelines_lib.sources.base import Fetched
+from pipelines_lib.sources.labels import split_labels
 from pipelines_lib.sources.readers import read_rows
 from pipelines_lib.sources.rows import cut_rows, join_rows, refuse_unknown
 
-SUFFIXES = (".csv", ".parquet")
+SUFFIXES = (".csv", ".parquet", ".npz")
 
 
 class FilesSource:
@@ -41,7 +42,7 @@ class FilesSource:
         return sorted(self._file_of_series)
 
     def fetch_rows(self, starts: Mapping[str, date | None], *, end: date | None) -> Fetched:
-        """Read the rows of each series from its start to `end`, both inclusive.
+        """Read rows and labels of each series from its start to `end`, both inclusive.
 
         A file that cannot be read fails its own series where its name names it, else it fails
         under its own name: it may be half written, and whole the next time.
@@ -69,8 +70,10 @@ class FilesSource:
                     transient |= {series_id} if error.transient else set()
         cut = [cut_rows(frame, starts=_starts_in(frame, starts), end=end) for frame in frames]
         plain = [frame.astype({"series_id": "str"}) for frame in cut]
+        joined, labels = split_labels(join_rows(plain, self._dataset.columns))
         return Fetched(
-            join_rows(plain, self._dataset.columns),
+            joined,
+            labels=labels,
             failures=failures,
             transient=frozenset(transient),
         )
@@ -123,7 +126,7 @@ class FilesSource:
         else:
             raise SourceError(
                 f"source.path {given!r} does not exist (asked from {Path.cwd()}): "
-                "name a CSV or Parquet file, a folder of them or a pattern such as prices/*.csv"
+                "name a CSV, Parquet or npz file, a folder of them or a pattern, e.g. prices/*.csv"
             )
         files = [
             file
@@ -133,7 +136,7 @@ class FilesSource:
         if not files:
             others = f"; it has {shown([file.name for file in found])}" if found else ""
             raise SourceError(
-                f"source.path {given!r} holds no .csv or .parquet file{others}: "
+                f"source.path {given!r} holds no {', '.join(SUFFIXES)} file{others}: "
                 "name the folder that does, or a pattern such as prices/**/*.csv"
             )
         return files

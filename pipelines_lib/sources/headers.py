@@ -27,12 +27,18 @@ class Layout:
     series: str | None
     values: dict[str, str]
     """Ours to theirs, in storage order."""
+    label: str | None = None
+    """Of the marks of anomalous steps; None: the file marks none."""
 
     @property
     def headers(self) -> list[str]:
         """Return the headers to read; the rest of the file can stay unread."""
-        series = [self.series] if self.series else []
-        return list(dict.fromkeys([self.time, *series, *self.values.values()]))
+        return list(dict.fromkeys([*self.text, *self.values.values()]))
+
+    @property
+    def text(self) -> list[str]:
+        """Return the headers of what is read as text first: time, series, marks."""
+        return [name for name in (self.time, self.series, self.label) if name]
 
 
 def find_layout(path: Path, headers: Sequence[str], dataset: DatasetConfig) -> Layout:
@@ -42,32 +48,49 @@ def find_layout(path: Path, headers: Sequence[str], dataset: DatasetConfig) -> L
         SourceError: A column is missing, or `source.columns` names one that nobody asked for.
     """
     source = dataset.source
-    mapped: dict[str, list[str]] = {}
-    for entry in source.columns:
-        theirs, _, ours = entry.partition("=")
-        mapped.setdefault(ours.strip(), []).append(theirs)
-    wanted = ("time", "series_id", *dataset.columns)
-    for ours in mapped:
-        if ours not in wanted:
-            raise SourceError(
-                f"source.columns maps to {ours!r}, which is none of {', '.join(wanted)}: correct it"
-            )
-
-    def find(ours: str, named: str) -> str:
-        names = [*mapped.get(ours, ()), named]
-        known = KNOWN.get(ours, ())
-        if slug(named) in known:
-            names.extend(known)
-        found = _first_match(headers, names)
-        if found is None:
-            raise SourceError(_missing(path, ours, named, headers))
-        return found
-
+    series, label = source.series_column, source.label_column
     return Layout(
-        time=find("time", source.time_column),
-        series=find("series_id", source.series_column) if source.series_column else None,
-        values={ours: find(ours, ours) for ours in dataset.columns},
+        time=_find(path, headers, dataset, "time", source.time_column),
+        series=_find(path, headers, dataset, "series_id", series) if series else None,
+        values=find_values(path, headers, dataset),
+        label=_find(path, headers, dataset, "label", label) if label else None,
     )
+
+
+def find_values(path: Path, headers: Sequence[str], dataset: DatasetConfig) -> dict[str, str]:
+    """Return the header of each value column, ours to theirs, in storage order.
+
+    Raises:
+        SourceError: A column is missing, or `source.columns` names one that nobody asked for.
+    """
+    return {ours: _find(path, headers, dataset, ours, ours) for ours in dataset.columns}
+
+
+def _find(path: Path, headers: Sequence[str], dataset: DatasetConfig, ours: str, named: str) -> str:
+    """Return the header of what we call `ours`: mapped to it, equal to `named`, or known."""
+    names = [*_read_mapping(dataset).get(ours, ()), named]
+    known = KNOWN.get(ours, ())
+    if slug(named) in known:
+        names.extend(known)
+    found = _first_match(headers, names)
+    if found is None:
+        raise SourceError(_missing(path, ours, named, headers))
+    return found
+
+
+def _read_mapping(dataset: DatasetConfig) -> dict[str, list[str]]:
+    """Return what `source.columns` maps to each of our names."""
+    mapped: dict[str, list[str]] = {}
+    wanted = ("time", "series_id", *dataset.columns)
+    for entry in dataset.source.columns:
+        theirs, _, ours = entry.partition("=")
+        if ours.strip() not in wanted:
+            raise SourceError(
+                f"source.columns maps to {ours.strip()!r}, which is none of {', '.join(wanted)}: "
+                "correct it"
+            )
+        mapped.setdefault(ours.strip(), []).append(theirs)
+    return mapped
 
 
 def _first_match(headers: Sequence[str], names: Sequence[str]) -> str | None:
@@ -87,4 +110,6 @@ def _missing(path: Path, ours: str, named: str, headers: Sequence[str]) -> str:
         return sentence + "name the column of the time in source.time_column"
     if ours == "series_id":
         return sentence + "correct source.series_column, or empty it to take the file names"
+    if ours == "label":
+        return sentence + "correct source.label_column, or empty it where no step is labelled"
     return sentence + f"map one with source.columns, as `theirs={ours}`"

@@ -1,4 +1,4 @@
-"""One CSV or Parquet file in, raw rows out; only the columns that are needed are read."""
+"""One CSV, Parquet or npz file in, raw rows out; only columns that are needed are read."""
 
 from pathlib import Path
 
@@ -9,6 +9,8 @@ import pyarrow.parquet as pq
 from pipelines_lib.config import DatasetConfig
 from pipelines_lib.errors import SourceError
 from pipelines_lib.sources.headers import Layout, find_layout
+from pipelines_lib.sources.labels import LABELLED, parse_labels
+from pipelines_lib.sources.npz import read_arrays
 from pipelines_lib.sources.rows import parse_numbers, parse_times
 
 ENCODINGS = ("utf-8-sig", "cp949")
@@ -19,9 +21,13 @@ NO_NUMBER = ["", "-", "NA", "N/A", "NaN", "nan", "null", "None"]
 def read_rows(path: Path, dataset: DatasetConfig) -> pd.DataFrame:
     """Read one file: `series_id` (a categorical), `time` and the value columns, as they stand.
 
+    Where the file marks anomalous steps, the column LABELLED (bool) holds the marks.
+
     Raises:
         SourceError: The file cannot be read, lacks a column, or holds no readable time at all.
     """
+    if path.suffix.lower() == ".npz":
+        return read_arrays(path, dataset)
     try:
         read = _read_parquet if path.suffix.lower() == ".parquet" else _read_csv
         table, layout = read(path, dataset)
@@ -38,9 +44,10 @@ def read_rows(path: Path, dataset: DatasetConfig) -> pd.DataFrame:
             "give its format in source.time_format, e.g. %d.%m.%Y"
         )
     rows = {"series_id": _series_ids(path, table, layout), "time": times}
-    return pd.DataFrame(
-        rows | {ours: parse_numbers(table[theirs]) for ours, theirs in layout.values.items()}
-    )
+    rows |= {ours: parse_numbers(table[theirs]) for ours, theirs in layout.values.items()}
+    if layout.label:
+        rows[LABELLED] = parse_labels(table[layout.label], place=f"{path}: {layout.label}")
+    return pd.DataFrame(rows)
 
 
 def _read_parquet(path: Path, dataset: DatasetConfig) -> tuple[pd.DataFrame, Layout]:
@@ -65,11 +72,10 @@ def _read_csv(path: Path, dataset: DatasetConfig) -> tuple[pd.DataFrame, Layout]
 def _read_csv_as(encoding: str, path: Path, dataset: DatasetConfig) -> tuple[pd.DataFrame, Layout]:
     headers = pd.read_csv(path, nrows=0, encoding=encoding).columns
     layout = find_layout(path, list(headers), dataset)
-    text = [layout.time, layout.series] if layout.series else [layout.time]
     table = pd.read_csv(
         path,
         usecols=layout.headers,
-        dtype=dict.fromkeys(text, "str"),
+        dtype=dict.fromkeys(layout.text, "str"),
         keep_default_na=False,
         na_values={theirs: NO_NUMBER for theirs in layout.values.values()},
         encoding=encoding,

@@ -1,7 +1,7 @@
 """What the synthetic sources share: steps on the dataset's calendar, ids, cutting to a range."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,7 @@ from pipelines_lib.config import DatasetConfig
 from pipelines_lib.errors import SourceError
 from pipelines_lib.sources.base import Fetched
 from pipelines_lib.sources.rows import cut_rows, join_rows
+from pipelines_lib.sources.steps import number_steps
 
 FIRST_STEP = "2024-01-01"
 FIRST_SESSION, LAST_SESSION = "2022-01-03", "2025-12-30"
@@ -27,10 +28,7 @@ def make_times(dataset: DatasetConfig) -> np.ndarray:
     """
     n_steps = dataset.source.n_steps
     if dataset.calendar == "fixed":
-        step = np.timedelta64(dataset.step_minutes, "m")
-        epoch = np.datetime64(0, "us")
-        first = -((epoch - np.datetime64(FIRST_STEP)) // step)
-        return epoch + (first + np.arange(n_steps)) * step
+        return number_steps(dataset, n_steps, first=datetime.fromisoformat(FIRST_STEP))
     import exchange_calendars  # 1 s to import, 2 s to build: only where an exchange is asked for
 
     calendar = exchange_calendars.get_calendar(dataset.calendar, start=FIRST_PUBLISHED)

@@ -2,10 +2,14 @@
 
 from datetime import date
 
+import numpy as np
 import pytest
 
 from deployments.jobs import JOBS_FILE, Job, find_job, read_jobs, resolve_parameters
+from pipelines_lib.config import DatasetConfig
 from pipelines_lib.errors import ConfigError
+from pipelines_lib.settings import Settings
+from pipelines_lib.sources import make_source
 
 JOBS = read_jobs(JOBS_FILE)
 
@@ -22,6 +26,33 @@ def test_job_loads_and_validates(name):
 
 def test_read_jobs_has_the_jobs_that_people_ask_for():
     assert {"demo", "krx-samsung", "krx-kospi", "krx-live", "samsung-open", "sine"} <= set(JOBS)
+
+
+def test_read_jobs_has_the_jobs_that_watch_for_anomalies():
+    assert {"synthetic-spikes", "kospi-nightly", "server-metrics"} <= set(JOBS)
+    assert JOBS["kospi-nightly"].schedules == JOBS["krx-live"].schedules
+    assert JOBS["synthetic-spikes"].schedules == JOBS["server-metrics"].schedules == []
+
+
+def test_job_synthetic_spikes_has_its_anomalies_at_the_hundreds_that_are_even():
+    dataset = DatasetConfig(**JOBS["synthetic-spikes"].parameters["dataset"])
+    fetched = make_source(dataset, Settings()).fetch_rows({"sin": None}, end=None)
+    assert len(fetched.rows) == 1000
+    labelled = fetched.rows["time"].isin(fetched.labels["time"]).to_numpy()
+    assert labelled.nonzero()[0].tolist() == [200, 400, 600, 800]
+
+
+def test_job_server_metrics_watches_every_column_of_its_file(shared_data):
+    declared = JOBS["server-metrics"].parameters["dataset"]
+    path = shared_data / "smd/machine-1-6.npz"
+    if not path.exists():
+        pytest.skip(f"no server metrics at {path}")
+    source = declared["source"] | {"path": str(path)}
+    dataset = DatasetConfig(**(declared | {"source": source}))
+    fetched = make_source(dataset, Settings()).fetch_rows({"machine-1-6": None}, end=None)
+    with np.load(path, allow_pickle=False) as arrays:
+        assert len(dataset.columns) == arrays["train"].shape[1]
+        assert len(fetched.labels) == arrays["test_label"].sum() > 0
 
 
 def test_read_jobs_refuses_a_name_twice(tmp_path):
@@ -49,15 +80,15 @@ def test_resolve_parameters_overrides_by_path_and_by_unique_end():
         find_job("krx-live"),
         [
             "series_ids=005930, 000660",
-            "forecaster.training.max_epochs=3",
+            "forecaster.training.max_epochs=5",
             "dataset.end=2024-05-31",
             "detect=false",
         ],
     )
     assert resolved["dataset"].series_ids == ["005930", "000660"]
     assert resolved["dataset"].end == date(2024, 5, 31)
-    assert resolved["forecaster"].training.max_epochs == 3
-    assert resolved["detector"].training.max_epochs == 20
+    assert resolved["forecaster"].training.max_epochs == 5
+    assert resolved["detector"] == resolve_parameters(find_job("krx-live"))["detector"]
     assert resolved["detect"] is False
 
 

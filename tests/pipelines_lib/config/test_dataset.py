@@ -85,6 +85,10 @@ def test_dataset_config_accepts_one_day():
         ({"columns": ["=open"]}, "write it as theirs=ours"),
         ({"columns": ["x="]}, "write it as theirs=ours"),
         ({"kind": "ftp"}, "kind"),
+        ({"first_time": "yesterday"}, "first_time 'yesterday' is no ISO time: write it as"),
+        ({"first_time": ""}, "first_time '' is no ISO time"),
+        ({"first_time": "1969-12-31"}, "lies before the fixed calendar"),
+        ({"first_time": "1970-01-01T08:59+09:00"}, "lies before the fixed calendar"),
         ({"n_series": 0}, "n_series"),
         ({"n_series": 10_001}, "n_series"),
         ({"n_steps": 9}, "n_steps"),
@@ -96,3 +100,15 @@ def test_dataset_config_accepts_one_day():
 def test_source_config_refuses(fields, message):
     with pytest.raises(ValidationError, match=message):
         SourceConfig(**fields)
+
+
+@pytest.mark.parametrize(
+    ("first_time", "moment"),
+    [
+        ("2000-01-01", "2000-01-01T00:00:00+00:00"),
+        ("2024-05-06T07:08", "2024-05-06T07:08:00+00:00"),
+        ("1970-01-01T09:00+09:00", "1970-01-01T09:00:00+09:00"),
+    ],
+)
+def test_source_config_takes_first_time_for_utc_where_it_names_no_zone(first_time, moment):
+    assert SourceConfig(first_time=first_time).first_moment.isoformat() == moment

@@ -24,6 +24,8 @@ EVERY = [
     "volume_change",
     "volatility",
     "volume_rank",
+    "relative_return",
+    "relative_volume",
     "calendar",
     "close",
 ]

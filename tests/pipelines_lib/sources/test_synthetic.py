@@ -77,6 +77,16 @@ def test_sine_starts_on_a_step_of_its_calendar(minutes, first):
     assert times.iloc[9] - times.iloc[0] == pd.Timedelta(minutes=9 * minutes)
 
 
+def test_sine_follows_the_offset_of_its_calendar():
+    dataset = DatasetConfig(
+        name="s", source=SourceConfig(kind="synthetic-sine", n_steps=10), kind="values",
+        value_columns=["value"], target="value", calendar="fixed", step_minutes=60,
+        offset_minutes=7,
+    )  # fmt: skip
+    rows = fetch(make_source(dataset, Settings())).rows
+    assert rows["time"].iloc[0] == pd.Timestamp("2024-01-01 00:07", tz="UTC")
+
+
 def test_sine_refuses_bars():
     dataset = DatasetConfig(name="s", source=SourceConfig(kind="synthetic-sine"))
     with pytest.raises(SourceError, match="declare kind=values with one column"):
