@@ -1,4 +1,4 @@
-"""Make the pictures of docs/forecasting.md from embedded data: `python docs/make_pictures.py`."""
+"""Make the pictures of docs/*.md from embedded data: `python docs/make_pictures.py`."""
 
 import argparse
 from pathlib import Path
@@ -9,11 +9,13 @@ import torch
 from matplotlib.figure import Figure
 
 from deployments.jobs import find_job, resolve_parameters
+from pipelines_lib.anomaly.injection import SIZES, inject_anomalies
+from pipelines_lib.anomaly.tampering import KINDS
 from pipelines_lib.config import DatasetConfig, ForecasterConfig, SplitConfig
 from pipelines_lib.forecasting.backtest import run_backtest
 from pipelines_lib.forecasting.fit import fit_forecaster
 from pipelines_lib.reports.backtest import draw_backtest
-from pipelines_lib.reports.figures import BAND, INK, MODEL, finish, tidy
+from pipelines_lib.reports.figures import ALARM, BAND, INK, MODEL, NAIVE, finish, tidy
 from pipelines_lib.series.calendar import make_calendar
 from pipelines_lib.series.panel import Panel, make_panel
 from pipelines_lib.sources.sine import SineSource
@@ -29,7 +31,8 @@ def main() -> None:
     folder = options.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)
-    for name, figure in (draw_family() | {"intervals": draw_intervals()}).items():
+    drawn = draw_family() | {"intervals": draw_intervals(), "injected": draw_injected()}
+    for name, figure in drawn.items():
         figure.savefig(folder / f"{name}.png", dpi=100)
         print(folder / f"{name}.png")
 
@@ -82,22 +85,59 @@ def draw_intervals() -> Figure:
     return finish(figure)
 
 
+def draw_injected() -> Figure:
+    """Draw each kind of anomaly in a noisy daily wave, of medium size."""
+    steps = np.arange(400)
+    noise = np.random.default_rng(1).normal(0, 0.3, len(steps))
+    panel = make_hourly(20 + 4 * np.sin(2 * np.pi * steps / 24) + noise, name="wave", unit="degC")[
+        0
+    ]
+    figure = Figure(figsize=(9, 7), layout="constrained")
+    for axes, kind in zip(figure.subplots(4, 2, sharex=True).flat, KINDS, strict=True):
+        injected = inject_anomalies(
+            panel,
+            column="value",
+            since=int(panel.position[300]),
+            kind=kind,
+            size=SIZES["medium"],
+            seed=3,
+            period=24,
+        )
+        shown = slice(280, 400)
+        axes.plot(
+            steps[shown], panel.column("value")[shown], color=NAIVE, lw=0.8, label="as it was"
+        )
+        axes.plot(
+            steps[shown], injected.panel.column("value")[shown], color=INK, lw=1.1, label="injected"
+        )
+        first, last = int(injected.start[0]), int(injected.end[0])
+        axes.axvspan(first - 0.5, last + 0.5, color=ALARM, alpha=0.13, lw=0)
+        axes.set_title(kind.replace("_", " "), loc="left", fontsize=10, color=INK)
+        tidy(axes)
+    return finish(figure)
+
+
 def make_uneven_walk() -> tuple[Panel, DatasetConfig]:
     """Make a walk of 3,000 hourly steps whose moves are four times as large every other 150."""
-    dataset = DatasetConfig(
-        name="walk",
-        kind="values",
-        value_columns=["value"],
-        target="value",
-        unit="",
-        calendar="fixed",
-        step_minutes=60,
-    )
     steps = np.arange(3000)
     size = np.where(steps // 150 % 2, 0.02, 0.005)
     value = 100 * np.exp(np.cumsum(np.random.default_rng(4).normal(0, size)))
-    times = pd.date_range("2024-01-01", periods=len(steps), freq="h", tz="UTC", unit="us")
-    rows = pd.DataFrame({"series_id": "walk", "time": times, "value": value})
+    return make_hourly(value, name="walk", unit="")
+
+
+def make_hourly(values: np.ndarray, *, name: str, unit: str) -> tuple[Panel, DatasetConfig]:
+    """Make the panel of one series of hourly values, and its declaration."""
+    dataset = DatasetConfig(
+        name=name,
+        kind="values",
+        value_columns=["value"],
+        target="value",
+        unit=unit,
+        calendar="fixed",
+        step_minutes=60,
+    )
+    times = pd.date_range("2024-01-01", periods=len(values), freq="h", tz="UTC", unit="us")
+    rows = pd.DataFrame({"series_id": name, "time": times, "value": values})
     return make_panel(rows, calendar=make_calendar(dataset), columns=("value",)), dataset
 
 

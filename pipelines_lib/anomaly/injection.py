@@ -58,16 +58,17 @@ def inject_anomalies(
 
     - spike, drop: one step, `size` step changes up or down;
     - variance: normal noise of `size` step changes on every step of a stretch;
-    - level_shift: a stretch stands `size` levels higher or lower;
-    - trend: a ramp that reaches `size` levels, up or down, at the end of a stretch;
+    - level_shift: a stretch stands `size` / 6 levels higher or lower;
+    - trend: a ramp that reaches `size` / 6 levels, up or down, at the end of a stretch;
     - flat_line: the value before the stretch, repeated;
     - phase: the values of a third of a period earlier; without a period the stretch backwards;
     - missing: nothing observed, in any column.
 
     A step change is the robust standard deviation (1.4826 MAD) of the column's one-step changes
-    before `since`, a level that of its values. A price has no usual level: of bars' prices
-    everything is measured in log returns, a level in that of one step (level_shift) or of a walk
-    over the stretch (trend). The last three kinds have no height: their stretch is `size` / 6
+    before `since`, a level that of its values: shifts of several levels leave all that was ever
+    seen, and tell detectors apart no longer. A price has no usual level: of bars' prices everything
+    is measured in log returns, a shift in `size` step changes, a ramp in `size` standard deviations
+    of a walk over the stretch. The last three kinds have no height: their stretch is `size` / 6
     times as long.
 
     The whole bar moves by the same factor as its price, so that prices stay above 0; a volume

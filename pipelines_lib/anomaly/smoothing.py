@@ -81,4 +81,3 @@ def _before(values: np.ndarray, steps: int, in_series: np.ndarray) -> np.ndarray
     shifted[steps:] = values[:-steps]
     shifted[in_series < steps] = 0.0
     return shifted
-

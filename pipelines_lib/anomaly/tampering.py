@@ -15,7 +15,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 STRETCH = 20
 """Steps of a stretch where no period is known."""
 USUAL_SIZE = 6.0
-"""Size at which a stretch without a height (flat line, phase, missing) has its usual length."""
+"""Size at which a stretch without a height has its usual length, and a shift is one level."""
 MAD_TO_SIGMA = 1.4826
 PRICES = ("open", "high", "low", "close")
 
@@ -90,10 +90,11 @@ def tamper(
         return stretch + (size if kind == "spike" else -size) * change
     if kind == "variance":
         return stretch + size * change * rng.normal(size=length)
+    height = size / USUAL_SIZE * robust_sigma(level[:late])
     if kind == "level_shift":
-        return stretch + sign * size * (change if is_price else robust_sigma(level[:late]))
-    unit = change * np.sqrt(length) if is_price else robust_sigma(level[:late])
-    return stretch + sign * size * unit * np.arange(1, length + 1) / length
+        return stretch + sign * (size * change if is_price else height)
+    height = size * change * np.sqrt(length) if is_price else height
+    return stretch + sign * height * np.arange(1, length + 1) / length
 
 
 def robust_sigma(values: np.ndarray) -> float:

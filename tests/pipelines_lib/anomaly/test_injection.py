@@ -74,11 +74,11 @@ def test_inject_anomalies_spike_is_so_many_step_changes(walks, kind, sign):
         assert became - was == pytest.approx([sign * 6 * robust_sigma(np.diff(history))])
 
 
-def test_inject_anomalies_shift_and_trend_are_so_many_levels(walks):
+def test_inject_anomalies_shift_and_trend_are_so_many_sixths_of_a_level(walks):
     shifted, ramped = inject(walks, "level_shift", 3.0), inject(walks, "trend", 3.0)
     both = zip(stretches(walks, shifted), stretches(walks, ramped), strict=True)
     for number, ((was, became), (was_too, rose)) in enumerate(both):
-        height = 3 * robust_sigma(walks.values[walks.offsets[number] :][:SINCE, 0])
+        height = 0.5 * robust_sigma(walks.values[walks.offsets[number] :][:SINCE, 0])
         np.testing.assert_allclose(np.abs(became - was), height)
         np.testing.assert_allclose(np.abs(rose - was_too), height * np.arange(1, 21) / 20)
 
