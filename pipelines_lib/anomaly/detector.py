@@ -1,6 +1,6 @@
-"""A fitted detector: autoencoder, scaler and threshold, from raw observations to scores.
+"""A fitted detector: window, scaler, parts and calibration, from raw observations to scores.
 
-Shapes: N rows, F features.
+Shapes: N rows, F features, S series, M calibration scores.
 """
 
 from dataclasses import dataclass
@@ -9,21 +9,25 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from torch import nn
 
-from pipelines_lib import __version__
-from pipelines_lib.anomaly.scoring import score_steps
-from pipelines_lib.bundles import load_parts, save_parts
-from pipelines_lib.config import DatasetConfig, DetectorConfig
-from pipelines_lib.models import LSTMAutoencoder
+from pipelines_lib.anomaly.bundle import load_detector, save_detector
+from pipelines_lib.anomaly.calibration import Calibration
+from pipelines_lib.anomaly.fusion import Past
+from pipelines_lib.anomaly.parts import Part, Stretch
+from pipelines_lib.anomaly.scoring import Scored, score_stretch
+from pipelines_lib.anomaly.thresholds import apply_thresholds
+from pipelines_lib.anomaly.window import Window
+from pipelines_lib.config import DatasetConfig, DetectorConfig, EventConfig
 from pipelines_lib.series.features import feature_names, make_features
 from pipelines_lib.series.panel import Panel
 from pipelines_lib.series.parts import explain_unready
 from pipelines_lib.series.scaling import Scaler, fit_scaler, prefer_fitted
-from pipelines_lib.series.windows import count_known, make_origins
-from pipelines_lib.training import WindowData
+from pipelines_lib.series.windows import count_known
 
-KIND = "detector"
+EXTREME = 20.0
+"""Scaled inputs are cut here, so that one value cannot drown a network."""
+NEW_SERIES_STEPS = 60
+"""First known steps of a series new to the detector, by which it is scaled; scored from then on."""
 
 
 @dataclass(frozen=True)
@@ -32,117 +36,145 @@ class Detector:
 
     dataset: DatasetConfig
     config: DetectorConfig
+    features: list[str]
     series_ids: list[str]
     """Series with a fitted scaler."""
     scaler: Scaler
-    network: LSTMAutoencoder
-    threshold: float
-    calibrated_until: str
-    """Last step (UTC, ISO) that training or threshold has seen."""
+    window: Window
+    parts: dict[str, Part]
+    weights: dict[str, float]
+    pasts: dict[str, Past]
+    """Errors of each part until the calibration's last step, of `series_ids`."""
+    calibration: Calibration
 
-    def scale(self, panel: Panel, *, since: np.ndarray | None = None) -> np.ndarray:
-        """Scale a panel's features (N, F).
+    @property
+    def calibrated_until(self) -> str:
+        """Return the last step (UTC, ISO) that training or threshold has seen."""
+        return self.calibration.until
 
-        A series unknown to the scaler is scaled by its own rows: in causal mode only by those
-        before the position `since` of each series (S,), NaN where there are none.
+    @property
+    def event_config(self) -> EventConfig:
+        """Return how alarms become events, with the gap that suits the window."""
+        events = self.config.events
+        if events.max_gap >= 0:
+            return events
+        gap = 1 if self.dataset.kind == "bars" else 2 * self.window.lookback
+        return events.model_copy(update={"max_gap": gap})
+
+    def make_stretch(self, panel: Panel, device: torch.device | None = None) -> Stretch:
+        """Scale a panel's features.
+
+        A series that is new to the detector is scaled by its own first 60 known steps.
         """
-        raw = make_features(panel, self.config.features)
+        raw = make_features(panel, self.features)
         own = fit_scaler(
             raw,
             series=panel.row_series,
             n_series=len(panel.series_ids),
-            rows=self._own_rows(panel, since),
+            rows=self._first_known(panel, raw)[0],
             kind=self.config.scaler,
         )
         scaler = prefer_fitted(self.scaler, own, series_ids=panel.series_ids, known=self.series_ids)
-        return scaler.transform(raw, panel.row_series)
-
-    def _own_rows(self, panel: Panel, since: np.ndarray | None) -> np.ndarray:
-        if since is None or self.config.mode == "retrospective":
-            return np.ones(len(panel.position), dtype=bool)
-        return panel.position < since[panel.row_series]
+        inputs = scaler.transform(raw, panel.row_series)
+        return make_stretch(inputs, panel, self.window, self.config.mode, device)
 
     def score_panel(
         self,
         panel: Panel,
         *,
         since: np.ndarray,
+        pasts: dict[str, Past] | None = None,
+        earlier: Calibration | None = None,
         device: torch.device | None = None,
-        network: nn.Module | None = None,
-        inputs: np.ndarray | None = None,
-    ) -> tuple[pd.DataFrame, dict[str, str]]:
+    ) -> tuple[pd.DataFrame, dict[str, Past], dict[str, str]]:
         """Score every series from a position of its own on.
 
         Args:
-            panel: The series, with a lookback of history before `since`.
+            panel: The series, whole: the same history gives the same bits on every night.
             since: First calendar position to score of each series (S,), inclusive.
+            pasts: Errors of each part before `since`, of the panel's series; None: those of the
+                calibration, so that `since` should be the step after it.
+            earlier: Scores before `since` besides the calibration's, for the threshold.
             device: Where to compute; None: the CPU.
-            network: Reconstruct with this instead, a baseline for instance.
-            inputs: Scaled features (N, F), if they are at hand.
 
         Returns:
-            Rows `series_id`, `time`, `mode`, `score`, `threshold`, `feature`; and the series
-            left out, with the reason.
+            Rows `series_id`, `time`, `mode`, `score`, `threshold`, `p_value`, `anomalous`, `part`,
+            `feature`; each part's past after them; and the series left out, with the reason.
         """
-        inputs = self.scale(panel, since=since) if inputs is None else inputs
-        config = self.config
-        run = count_known(
-            np.isfinite(inputs).all(axis=1),
-            offsets=panel.offsets,
-            sampling_rate=config.sampling_rate,
-        )
-        origins = make_origins(
-            run,
-            offsets=panel.offsets,
-            lookback=config.lookback,
-            sampling_rate=config.sampling_rate,
-        )
+        stretch = self.make_stretch(panel, device)
         due = panel.position >= since[panel.row_series]
-        device = device or torch.device("cpu")
-        data = WindowData.make(
-            inputs,
-            lookback=config.lookback,
-            sampling_rate=config.sampling_rate,
-            device=device,
+        due &= self._is_ready(panel)
+        scored = score_stretch(
+            stretch,
+            due,
+            parts=self.parts,
+            weights=self.weights,
+            pasts=pasts or self.pasts_of(panel.series_ids),
         )
-        score, strongest = score_steps(
-            (network or self.network).to(device), data, origins[due[origins]], mode=config.mode
+        frame = self._rows(panel, scored, earlier)
+        waiting = np.zeros(len(panel.series_ids), dtype=bool)
+        waiting[panel.row_series[panel.position >= since[panel.row_series]]] = True
+        waiting[panel.row_series[scored.rows[np.isfinite(scored.score)]]] = False
+        need = max(self.window.lookback, NEW_SERIES_STEPS)
+        left_out = explain_unready(panel, stretch.run, np.flatnonzero(waiting), need)
+        return frame, scored.pasts, left_out
+
+    def pasts_of(self, series_ids: list[str]) -> dict[str, Past]:
+        """Return each part's errors at the calibration's end, of these series."""
+        number = {name: row for row, name in enumerate(self.series_ids)}
+        known = np.array([number.get(name, -1) for name in series_ids])
+        return {name: past.take(known) for name, past in self.pasts.items()}
+
+    def _rows(self, panel: Panel, scored: Scored, earlier: Calibration | None) -> pd.DataFrame:
+        kept = np.isfinite(scored.score)
+        rows, score = scored.rows[kept], scored.score[kept]
+        past = self.calibration if earlier is None else self.calibration.join(earlier)
+        position = panel.position[rows]
+        judged = apply_thresholds(
+            score,
+            position=position,
+            series=panel.row_series[rows],
+            past=past.score,
+            past_series=past.numbers(panel.series_ids),
+            past_position=panel.calendar.positions(past.time),
+            anchor=self.calibration.anchor(panel.calendar),
+            config=self.config.threshold,
         )
-        rows = np.flatnonzero(due & np.isfinite(score))
-        names = np.array(feature_names(config.features, panel), dtype=object)
-        ids = np.array(panel.series_ids, dtype=object)
-        frame = pd.DataFrame(
+        ids, parts = (np.array(each, dtype=object) for each in (panel.series_ids, list(self.parts)))
+        features = np.array(feature_names(self.features, panel), dtype=object)
+        return pd.DataFrame(
             {
                 "series_id": ids[panel.row_series[rows]],
                 "time": pd.Series(panel.times(rows)).dt.tz_localize("UTC"),
-                "mode": config.mode,
-                "score": score[rows],
-                "threshold": self.threshold,
-                "feature": names[strongest[rows]],
+                "mode": self.config.mode,
+                "score": score,
+                "threshold": judged.threshold,
+                "p_value": judged.p_value,
+                "anomalous": judged.anomalous,
+                "part": parts[scored.terms[kept].argmax(axis=1)],
+                "feature": features[scored.feature[kept]],
             }
         )
-        waiting = np.zeros(len(ids), dtype=bool)
-        waiting[panel.row_series[due]] = True
-        waiting[panel.row_series[rows]] = False
-        return frame, explain_unready(panel, run, np.flatnonzero(waiting), config.lookback)
+
+    def _is_ready(self, panel: Panel) -> np.ndarray:
+        """Return the rows that may be scored (N,): all of known series, late ones of new series."""
+        known = np.isin(panel.series_ids, self.series_ids)[panel.row_series]
+        return known | self._first_known(panel, make_features(panel, self.features))[1]
+
+    @staticmethod
+    def _first_known(panel: Panel, raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return which rows are among the first 60 known ones of a series, and which follow."""
+        known = np.isfinite(raw).all(axis=1)
+        total = np.cumsum(known)
+        before = np.concatenate([[0], total])[panel.offsets[:-1]][panel.row_series]
+        count = total - before
+        return known & (count <= NEW_SERIES_STEPS), count > NEW_SERIES_STEPS
 
     # --- bundle --------------------------------------------------------------------------------
 
     def save_bundle(self, folder: Path) -> None:
         """Write everything needed to score into a folder."""
-        card = {
-            "code_version": __version__,
-            "dataset": self.dataset.model_dump(mode="json"),
-            "config": self.config.model_dump(mode="json"),
-            "n_features": self.network.encoder.input_size,
-            "series_ids": self.series_ids,
-            "threshold": self.threshold,
-            "calibrated_until": self.calibrated_until,
-        }
-        arrays = {"scaler.center": self.scaler.center, "scaler.scale": self.scaler.scale}
-        weights = self.network.cpu().state_dict()
-        arrays |= {f"network.{name}": value.numpy() for name, value in weights.items()}
-        save_parts(folder, kind=KIND, card=card, arrays=arrays)
+        save_detector(self, folder)
 
     @classmethod
     def load_bundle(cls, folder: Path) -> "Detector":
@@ -151,32 +183,17 @@ class Detector:
         Raises:
             BundleError: The folder is no detector of a known format.
         """
-        card, arrays = load_parts(folder, kind=KIND)
-        config = DetectorConfig.model_validate(card["config"])
-        network = make_network(config, n_features=card["n_features"])
-        network.load_state_dict(
-            {
-                name.removeprefix("network."): torch.from_numpy(value)
-                for name, value in arrays.items()
-                if name.startswith("network.")
-            }
-        )
-        return cls(
-            DatasetConfig.model_validate(card["dataset"]),
-            config,
-            card["series_ids"],
-            Scaler(arrays["scaler.center"], arrays["scaler.scale"]),
-            network.eval(),
-            card["threshold"],
-            card["calibrated_until"],
-        )
+        return cls(**load_detector(folder))
 
 
-def make_network(config: DetectorConfig, *, n_features: int) -> LSTMAutoencoder:
-    """Make the network of a config, with fresh weights."""
-    return LSTMAutoencoder(
-        n_features=n_features,
-        hidden=config.hidden,
-        layers=config.layers,
-        dropout=config.dropout,
-    )
+def make_stretch(
+    inputs: np.ndarray,
+    panel: Panel,
+    window: Window,
+    mode: str,
+    device: torch.device | None = None,
+) -> Stretch:
+    """Lay scaled features (N, F) out for the parts."""
+    kept = np.clip(inputs, -EXTREME, EXTREME)
+    run = count_known(np.isfinite(kept).all(axis=1), offsets=panel.offsets)
+    return Stretch(kept, panel.offsets, run, window, mode, device or torch.device("cpu"))

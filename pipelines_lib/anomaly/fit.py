@@ -1,35 +1,42 @@
-"""Fit a detector: split, scale on the past, train, fit the threshold, judge it."""
+"""Fit a detector: split, scale on the past, train its parts, calibrate, judge it.
+
+Shapes: N rows, F features, S series.
+"""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import nn
 
-from pipelines_lib.anomaly.baselines import Energy, fit_windowed_pca
-from pipelines_lib.anomaly.detector import Detector, make_network
-from pipelines_lib.anomaly.evaluation import DetectorEvaluation, evaluate_alarms, evaluate_scores
-from pipelines_lib.anomaly.injection import inject_spikes
-from pipelines_lib.anomaly.scoring import score_steps
-from pipelines_lib.anomaly.thresholds import fit_threshold
-from pipelines_lib.config import DatasetConfig, DetectorConfig
-from pipelines_lib.series.calendar import naive_times
-from pipelines_lib.series.features import RETURNS, make_features
-from pipelines_lib.series.panel import Panel
-from pipelines_lib.series.parts import (
-    find_usable_series,
-    make_part_origins,
-    refuse_unknown_series,
+from pipelines_lib.anomaly.calibration import Calibration
+from pipelines_lib.anomaly.detector import Detector, make_stretch
+from pipelines_lib.anomaly.evaluation import DetectorEvaluation, evaluate_detector
+from pipelines_lib.anomaly.fusion import Past
+from pipelines_lib.anomaly.learn import (
+    SIMPLE,
+    fit_autoencoder_part,
+    fit_forecast_part,
+    fit_pca_part,
 )
+from pipelines_lib.anomaly.parts import Part, Stretch
+from pipelines_lib.anomaly.scoring import score_stretch
+from pipelines_lib.anomaly.window import choose_window
+from pipelines_lib.config import DatasetConfig, DetectorConfig
+from pipelines_lib.series.features import make_features
+from pipelines_lib.series.panel import Panel
+from pipelines_lib.series.parts import find_usable_series, refuse_unknown_series
 from pipelines_lib.series.scaling import fit_scaler
 from pipelines_lib.series.splits import Split, make_split
-from pipelines_lib.series.windows import count_known
-from pipelines_lib.training import EpochReport, TrainingResult, WindowData, seeded, train
+from pipelines_lib.training import EpochReport, TrainingResult
 
-MODEL = "autoencoder"
+BASELINES = ("pca", "energy")
+"""Judged beside every detector."""
+NETWORKS = ("forecast", "autoencoder")
+SHORTEST_WINDOW = 12
+BAR_FEATURES = ["relative_return", "relative_volume"]
 
 
 @dataclass(frozen=True)
@@ -37,12 +44,22 @@ class FittedDetector:
     """A detector with the record of how it came to be."""
 
     detector: Detector
-    baselines: dict[str, nn.Module]
-    training: TrainingResult
+    others: dict[str, Part]
+    """Parts that are no part of the score: baselines, and networks that stand alone."""
+    trainings: dict[str, TrainingResult]
+    """Of each network, by the part's name."""
     evaluation: DetectorEvaluation
     split: Split
     left_out: dict[str, str]
     """Series that it could not learn from, with the reason."""
+
+
+@dataclass(frozen=True)
+class FittedParts:
+    """Every part, fitted, and how the networks were trained."""
+
+    parts: dict[str, Part]
+    trainings: dict[str, TrainingResult]
 
 
 def fit_detector(
@@ -55,7 +72,7 @@ def fit_detector(
     checkpoint: Path | None = None,
     on_epoch: Callable[[EpochReport], None] = lambda report: None,
 ) -> FittedDetector:
-    """Train on the oldest part of the history, fit the threshold later, judge on the newest.
+    """Train on the oldest part of the history, calibrate later, judge on the newest.
 
     The judge takes the labelled steps among the test rows for the truth; where there are none, it
     injects spikes into a copy of the test rows.
@@ -66,8 +83,8 @@ def fit_detector(
         config: The detector.
         device: Where to compute.
         labels: Known anomalous steps: `series_id`, `time`.
-        checkpoint: File to resume from.
-        on_epoch: Called after each epoch.
+        checkpoint: File to resume from; each network has one of its own beside it.
+        on_epoch: Called after each epoch of each network.
 
     Raises:
         SeriesError: No series has enough history, or all of them are constant.
@@ -75,17 +92,20 @@ def fit_detector(
         TrainingError: A loss is not finite.
     """
     refuse_unknown_series(config.train_series, panel, "train_series")
-    reach = (config.lookback - 1) * config.sampling_rate + 1
+    bars = dataset.kind == "bars"
+    features = config.features or (BAR_FEATURES if bars else list(dataset.columns))
     split = make_split(
         first=int(panel.position.min()),
         last=panel.last_position,
         config=config.split,
-        lookback=reach,
+        lookback=config.lookback or SHORTEST_WINDOW,
         horizon=1,
     )
-    raw = make_features(panel, config.features)
+    raw = make_features(panel, features)
     in_training = panel.position <= split.train.last
-    usable, left_out = find_usable_series(panel, raw, rows=in_training, need=config.lookback + 1)
+    usable, left_out = find_usable_series(
+        panel, raw, rows=in_training, need=(config.lookback or SHORTEST_WINDOW) + 1
+    )
     scaler = fit_scaler(
         raw,
         series=panel.row_series,
@@ -94,142 +114,127 @@ def fit_detector(
         kind=config.scaler,
     )
     inputs = scaler.transform(raw, panel.row_series)
-    parts = make_part_origins(
-        panel,
-        split,
-        run=count_known(
-            np.isfinite(inputs).all(axis=1),
-            offsets=panel.offsets,
-            sampling_rate=config.sampling_rate,
-        ),
-        lookback=config.lookback,
-        sampling_rate=config.sampling_rate,
-        stride=config.stride,
-        train_series=config.train_series,
-    )
-    data = WindowData.make(
-        inputs, lookback=config.lookback, sampling_rate=config.sampling_rate, device=device
-    )
-    with seeded(config.training.seed):
-        network = make_network(config, n_features=inputs.shape[1])
-        training = train(
-            network,
-            data,
-            train_origins=parts["train"],
-            validation_origins=parts["validation"],
-            config=config.training,
-            checkpoint=checkpoint,
-            on_epoch=on_epoch,
-        )
-    baselines = {
-        "pca": fit_windowed_pca(data, parts["train"], seed=config.training.seed),
-        "energy": Energy(),
-    }
-    # Windows that end within the calibration part: the threshold cannot know later steps.
-    scores, _ = score_steps(network, data, parts["calibration"], mode=config.mode)
-    calibration = (panel.position >= split.calibration.first) & (
-        panel.position <= split.calibration.last
+    learned = in_training & usable[panel.row_series]
+    if config.train_series:
+        learned &= np.isin(panel.series_ids, config.train_series)[panel.row_series]
+    window = choose_window(inputs, offsets=panel.offsets, rows=learned, config=config, bars=bars)
+    stretch = make_stretch(inputs, panel, window, config.mode, device)
+    weights = choose_weights(config, strength=window.strength, n_features=len(features), bars=bars)
+    fitted = fit_parts(
+        stretch,
+        names=set(weights) | {*BASELINES, *NETWORKS},
+        rows=learned,
+        config=config,
+        checkpoint=checkpoint,
+        on_epoch=on_epoch,
     )
     chosen = np.flatnonzero(usable)
-    last_seen = panel.calendar.times(np.array([split.calibration.last]))[0]
+    ids = [panel.series_ids[number] for number in chosen]
     detector = Detector(
-        dataset,
-        config,
-        [panel.series_ids[number] for number in chosen],
-        scaler.take(chosen),
-        network,
-        fit_threshold(
-            scores[calibration], kind=config.threshold, k=config.k, quantile=config.quantile
+        dataset=dataset,
+        config=config,
+        features=features,
+        series_ids=ids,
+        scaler=scaler.take(chosen),
+        window=window,
+        parts={name: fitted.parts[name] for name in weights},
+        weights=weights,
+        pasts={},
+        calibration=Calibration(
+            np.empty(0), np.empty(0, dtype=object), np.empty(0, dtype="datetime64[us]"), ""
         ),
-        str(last_seen),
+    )
+    others = {name: part for name, part in fitted.parts.items() if name not in weights}
+    pasts, calibration = calibrate(
+        stretch, panel, split, parts=fitted.parts, weights=weights, usable=usable
+    )
+    detector = replace(
+        detector, pasts={name: pasts[name].take(chosen) for name in weights}, calibration=calibration
     )
     evaluation = evaluate_detector(
         detector,
-        baselines,
+        {name: (part, pasts[name].take(chosen)) for name, part in others.items()},
         panel,
         split=split,
         labels=labels,
         seed=config.training.seed,
         device=device,
     )
-    return FittedDetector(detector, baselines, training, evaluation, split, left_out)
+    return FittedDetector(detector, others, fitted.trainings, evaluation, split, left_out)
 
 
-def evaluate_detector(
-    detector: Detector,
-    baselines: dict[str, nn.Module],
-    panel: Panel,
+def fit_parts(
+    stretch: Stretch,
     *,
-    split: Split,
-    labels: pd.DataFrame,
-    seed: int,
-    device: torch.device,
-) -> DetectorEvaluation:
-    """Judge a detector and its baselines on the test rows of the series it knows.
+    names: set[str],
+    rows: np.ndarray,
+    config: DetectorConfig,
+    checkpoint: Path | None = None,
+    on_epoch: Callable[[EpochReport], None] = lambda report: None,
+) -> FittedParts:
+    """Fit the named parts on the training rows (N,)."""
+    parts: dict[str, Part] = {name: SIMPLE[name] for name in sorted(names & set(SIMPLE))}
+    trainings = {}
+    if "pca" in names:
+        parts["pca"] = fit_pca_part(stretch, rows=rows, config=config)
+    for name, fit in (("forecast", fit_forecast_part), ("autoencoder", fit_autoencoder_part)):
+        if name in names:
+            own = checkpoint and checkpoint.with_name(f"{checkpoint.stem}-{name}{checkpoint.suffix}")
+            parts[name], trainings[name] = fit(
+                stretch, rows=rows, config=config, checkpoint=own, on_epoch=on_epoch
+            )
+    return FittedParts(parts, trainings)
 
-    `seed` places the injected anomalies, if no test row is labelled: same seed, same rows.
+
+def choose_weights(
+    config: DetectorConfig, *, strength: float, n_features: int, bars: bool
+) -> dict[str, float]:
+    """Return the weight of each part of the score: the config's, or those that did well.
+
+    The forecaster and the shift always count. In retrospective mode so does the autoencoder, the
+    more the series repeat themselves, at the cost of the shift: what breaks a pattern is then
+    stranger than what changes a level. Energy is hard to beat where there are many features.
     """
-    anomalous = _labelled_rows(panel, labels)
-    judged, truth = panel, "labels"
-    if not (anomalous & (panel.position >= split.test.first)).any():
-        judged, anomalous = inject_spikes(
-            panel,
-            column=_column_seen(detector),
-            since=split.test.first,
-            seed=seed,
-        )
-        truth = "injected"
-    since = np.full(len(judged.series_ids), split.test.first)
-    inputs = detector.scale(judged)
-    scored = {
-        name: detector.score_panel(
-            judged, since=since, device=device, network=network, inputs=inputs
-        )[0]
-        for name, network in ({MODEL: detector.network} | baselines).items()
-    }
-    held_out = scored[MODEL].assign(**{name: rows["score"] for name, rows in scored.items()})
-    flags = pd.DataFrame(
-        {
-            "series_id": np.array(judged.series_ids, dtype=object)[judged.row_series],
-            "time": pd.Series(judged.times(np.arange(len(anomalous)))).dt.tz_localize("UTC"),
-            "anomalous": anomalous,
-        }
+    if config.parts:
+        names = config.parts
+        return dict(zip(names, config.weights or [1.0] * len(names), strict=True))
+    if bars:
+        return {"robust_z": 1.0, "autoencoder": 1.0}
+    weights = {"forecast": 1.0, "shift": 1.0}
+    if config.mode == "retrospective":
+        weights |= {"autoencoder": strength, "shift": 1.0 - strength}
+    if n_features > 1:
+        weights["energy"] = 1.0
+    return weights
+
+
+def calibrate(
+    stretch: Stretch,
+    panel: Panel,
+    split: Split,
+    *,
+    parts: dict[str, Part],
+    weights: dict[str, float],
+    usable: np.ndarray,
+) -> tuple[dict[str, Past], Calibration]:
+    """Score everything up to the calibration's last step.
+
+    Returns:
+        Each part's past errors of all series, and the scores of the calibration rows.
+    """
+    until = split.calibration.last
+    due = (panel.position <= until) & usable[panel.row_series]
+    nothing = Past.nothing(len(panel.series_ids))
+    scored = score_stretch(
+        stretch, due, parts=parts, weights=weights, pasts=dict.fromkeys(parts, nothing)
     )
-    held_out = held_out.merge(flags[judged.position >= split.test.first], on=["series_id", "time"])
-    known = held_out["series_id"].isin(detector.series_ids)
-    held_out = held_out[known].reset_index(drop=True)
-    is_anomalous = held_out["anomalous"].to_numpy()
-    metrics = evaluate_scores({name: held_out[name].to_numpy() for name in scored}, is_anomalous)
-    alarm = (held_out["score"] > detector.threshold).to_numpy()
-    metrics |= evaluate_alarms(alarm, is_anomalous)
-    metrics |= {"threshold": detector.threshold, "alarm_share_pct": float(100 * alarm.mean())}
-    errors = {f"{name}_error": float(held_out[name].mean()) for name in scored}
-    return DetectorEvaluation(metrics | errors, truth, held_out, judged)
-
-
-def _column_seen(detector: Detector) -> str:
-    """Return the column to spike: the target, or one that the features can show."""
-    target, features = detector.dataset.target, detector.config.features
-    shown = {"volume_change": "volume", "volume_rank": "volume", **RETURNS}
-    seen = [shown.get(name, "close" if name == "volatility" else name) for name in features]
-    prices = set(RETURNS.values())
-    if target in seen or (target in prices and prices & set(seen)):
-        return target
-    return seen[0]
-
-
-def _labelled_rows(panel: Panel, labels: pd.DataFrame) -> np.ndarray:
-    """Return which rows of the panel are labelled anomalous (N,)."""
-    anomalous = np.zeros(len(panel.position), dtype=bool)
-    number = {name: s for s, name in enumerate(panel.series_ids)}
-    labels = labels[labels["series_id"].isin(number)]
-    if len(labels) == 0:
-        return anomalous
-    series = labels["series_id"].map(number).to_numpy(dtype=int)
-    row = (
-        panel.calendar.positions(naive_times(labels["time"]))
-        - panel.position[panel.offsets[:-1]][series]
+    kept = (panel.position[scored.rows] >= split.calibration.first) & np.isfinite(scored.score)
+    rows = scored.rows[kept]
+    ids = np.array(panel.series_ids, dtype=object)
+    calibration = Calibration(
+        scored.score[kept],
+        ids[panel.row_series[rows]],
+        panel.times(rows),
+        str(panel.calendar.times(np.array([until]))[0]),
     )
-    inside = (row >= 0) & (row < np.diff(panel.offsets)[series])
-    anomalous[panel.offsets[series[inside]] + row[inside]] = True
-    return anomalous
+    return scored.pasts, calibration

@@ -122,7 +122,7 @@ def fit_forecast_part(
         trained = train(
             network,
             data,
-            train_origins=origins,
+            train_origins=_enough(origins, config),
             validation_origins=_some(origins),
             config=config.training,
             loss_of=point(LOSSES[config.training.loss]),
@@ -148,7 +148,7 @@ def fit_autoencoder_part(
         trained = train(
             network,
             NormalisedWindows(data),
-            train_origins=origins[:: config.stride],
+            train_origins=_enough(origins[:: config.stride], config),
             validation_origins=_some(origins),
             config=config.training,
             checkpoint=checkpoint,
@@ -172,6 +172,11 @@ def _windows(stretch: Stretch, rows: np.ndarray, lookback: int) -> tuple[WindowD
     inputs = np.nan_to_num(stretch.inputs)
     data = WindowData.make(inputs, lookback=lookback, sampling_rate=1, device=stretch.device)
     return data, origins
+
+
+def _enough(origins: np.ndarray, config: DetectorConfig) -> np.ndarray:
+    """Return the windows, repeated if they are fewer than an epoch should have."""
+    return np.resize(origins, max(len(origins), config.training.windows_per_epoch))
 
 
 def _some(origins: np.ndarray) -> np.ndarray:

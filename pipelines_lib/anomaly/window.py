@@ -11,6 +11,10 @@ NO_PERIOD = 125
 """Window of series that do not repeat themselves."""
 AT_LEAST = 60
 SEGMENTS = 10
+SIGNIFICANT = 5.0
+PROMINENCE = 0.07
+"""A weak period is better for a window than none: its autocorrelation need only stand out from that
+of noise, whose deviation is 1 / sqrt(n)."""
 SAMPLE = 64
 """Series and features in which a period is looked for, at most."""
 
@@ -88,7 +92,8 @@ def _common_period(
         series, feature = divmod(int(pair), n_features)
         here = slice(offsets[series], offsets[series + 1])
         values = inputs[here, feature][rows[here]]
-        own = period or find_period(values)
+        noise = SIGNIFICANT / np.sqrt(max(1, np.isfinite(values).sum()))
+        own = period or find_period(values, min_strength=noise, prominence=PROMINENCE)
         found.append(own or 0)
         strengths.append(max(0.0, autocorrelation_at(values, own)) if own else 0.0)
     periodic = np.array([p for p in found if p], dtype=int)

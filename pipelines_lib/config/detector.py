@@ -20,7 +20,7 @@ class ThresholdConfig(Config):
         "quantile of past scores; pot: generalised Pareto tail at `risk`; hundman: dynamic; "
         "conformal: p-value below `risk`.",
     )
-    k: float = Field(3.0, gt=0, le=100, description="fixed, k_sigma, mad: how many.")
+    k: float = Field(2.75, gt=0, le=100, description="fixed, k_sigma, mad: how many.")
     quantile: float = Field(0.995, gt=0.5, lt=1, description="quantile: of the past scores.")
     risk: float = Field(
         0.001, gt=0, lt=0.5, description="pot, conformal: share of clean steps above it."
@@ -54,7 +54,11 @@ class EventConfig(Config):
     """From alarms to events."""
 
     max_gap: int = Field(
-        1, ge=0, le=10_000, description="Steps without an alarm that do not split an event."
+        -1,
+        ge=-1,
+        le=10_000,
+        description="Steps without an alarm that do not split an event; -1: two windows, as far "
+        "as scores remember; bars: 1.",
     )
     min_steps: int = Field(1, ge=1, le=10_000, description="Alarms that make an event.")
     cooldown_steps: int = Field(
@@ -70,8 +74,8 @@ class DetectorConfig(NetworkConfig):
 
     features: list[str] = Field(
         default_factory=list,
-        description="Columns to watch, the same names as for the forecaster; empty: relative_return "
-        "and relative_volume of bars, all value columns of other data.",
+        description="Columns to watch, the same names as for the forecaster; empty: all value "
+        "columns; bars: relative_return and relative_volume.",
     )
     mode: Literal["causal", "retrospective"] = Field(
         "causal",
@@ -80,8 +84,8 @@ class DetectorConfig(NetworkConfig):
     )
     parts: list[PartName] = Field(
         default_factory=list,
-        description="What the score is made of; empty: forecast, autoencoder, shift (causal: "
-        "forecast, shift), with energy where there are several features; bars: robust_z, "
+        description="What the score is made of; empty: forecast and shift, in retrospective mode "
+        "the autoencoder too, and energy where there are several features; bars: robust_z and "
         "autoencoder.",
     )
     weights: list[float] = Field(

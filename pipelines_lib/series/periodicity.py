@@ -5,9 +5,18 @@ from scipy.signal import detrend, find_peaks
 
 MIN_STRENGTH = 0.2
 """A peak of the autocorrelation below this names no period."""
+PROMINENCE = 0.1
+"""And so does one that rises less than this above its surroundings."""
 
 
-def find_period(values: np.ndarray, *, min_period: int = 3, max_period: int = 400) -> int | None:
+def find_period(
+    values: np.ndarray,
+    *,
+    min_period: int = 3,
+    max_period: int = 400,
+    min_strength: float = MIN_STRENGTH,
+    prominence: float = PROMINENCE,
+) -> int | None:
     """Return the dominant period in steps, None if there is none.
 
     The first of the highest peaks of the autocorrelation of the linearly detrended values, by FFT;
@@ -18,14 +27,16 @@ def find_period(values: np.ndarray, *, min_period: int = 3, max_period: int = 40
         values: One series (n,), NaN skipped at the ends and bridged linearly inside.
         min_period: Shortest period considered.
         max_period: Longest period considered, at most a third of the series.
+        min_strength: Least autocorrelation of a period.
+        prominence: Least rise of its peak above the surroundings.
     """
     correlation = _autocorrelation(values)
     if correlation is None or len(correlation) < 3 * min_period:
         return None
     longest = min(max_period, len(correlation) // 3)
-    peaks, _ = find_peaks(correlation[: longest + 2], prominence=0.1)
+    peaks, _ = find_peaks(correlation[: longest + 2], prominence=prominence)
     peaks = peaks[(peaks >= min_period) & (peaks <= longest)]
-    peaks = peaks[correlation[peaks] >= MIN_STRENGTH]
+    peaks = peaks[correlation[peaks] >= min_strength]
     if len(peaks) == 0:
         return None
     near_best = peaks[correlation[peaks] >= correlation[peaks].max() - 0.05]
