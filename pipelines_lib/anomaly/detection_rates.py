@@ -14,8 +14,8 @@ from pipelines_lib.errors import SeriesError
 from pipelines_lib.series.calendar import naive_times
 from pipelines_lib.series.panel import Panel
 
-SLACK = 1
-"""Steps behind an anomaly in which an alarm still finds it: the way back is as sudden."""
+WAY_BACK = 1
+"""Steps behind an anomaly in which an alarm is not false: the way back is often as sudden."""
 COLUMNS = (
     "kind",
     "size",
@@ -38,14 +38,15 @@ def detection_rates(
     kinds: Sequence[Kind] = KINDS,
     repeats: int = 1,
     period: int | None = None,
-    slack: int = SLACK,
+    slack: int = 0,
 ) -> pd.DataFrame:
     """Inject anomalies of every kind and size, and count which of them give an alarm.
 
     An anomaly is detected if an alarm stands on one of its steps, or at most `slack` steps behind
-    it. A missing stretch cannot be scored; it is detected if the detector tells it from data, that
-    is, if it gives none of its steps a score (so that the night names the series as left out), or
-    alarms at its edge. It has no delay.
+    it. An alarm on the first step behind it is neither found nor false: there a ramp or a flat line
+    ends in a jump, which is no merit of the detector. A missing stretch cannot be scored; it is
+    detected if the detector tells it from data, that is, if it gives none of its steps a score (so
+    that the night names the series as left out), or alarms on the step behind it. It has no delay.
 
     Args:
         panel: The series; it is not changed.
@@ -102,7 +103,9 @@ def _judge(
     panel = injected.panel
     alarm, scored = _alarms(panel, scores)
     start, last = injected.start, injected.end
-    end = np.minimum(last + slack, panel.offsets[injected.series + 1] - 1)
+    final = panel.offsets[injected.series + 1] - 1
+    behind = np.minimum(last + max(slack, WAY_BACK), final)
+    end = behind if kind == "missing" else np.minimum(last + slack, final)
     first = _first_true(alarm, start)
     found, delay = first <= end, (first - start).astype(float)
     if kind == "missing":
@@ -114,7 +117,7 @@ def _judge(
     )
     near = np.zeros(len(alarm) + 1, dtype=int)
     np.add.at(near, start, 1)
-    np.subtract.at(near, end + 1, 1)
+    np.subtract.at(near, behind + 1, 1)
     elsewhere = (panel.position >= since) & scored & (np.cumsum(near[:-1]) == 0)
     return each, int((alarm & elsewhere).sum()), int(elsewhere.sum())
 

@@ -100,6 +100,16 @@ def test_detection_rates_slack_lets_an_alarm_come_later(noise):
     assert table["median_delay"].tolist() == [2]
 
 
+def test_detection_rates_of_a_jump_back_are_neither_found_nor_false(noise):
+    def first_step_behind_a_flat_line(values):
+        flat = np.diff(values, prepend=np.nan) == 0
+        return np.roll(flat, 1) & ~flat
+
+    table = rates(noise, first_step_behind_a_flat_line, kinds=["flat_line"])
+    assert table["detected_pct"].tolist() == [0, 0, 0]
+    assert table["false_alarms_per_1000"].tolist() == [0, 0, 0]
+
+
 def test_detection_rates_of_a_missing_stretch_tell_a_silent_detector_from_one_that_fills(noise):
     def fill(panel):
         every = np.arange(len(panel.position))
@@ -110,6 +120,12 @@ def test_detection_rates_of_a_missing_stretch_tell_a_silent_detector_from_one_th
     fields = {"column": "value", "since": since(noise), "seed": 0, "kinds": ["missing"]}
     silent = detection_rates(noise, score=scorer(far_out), **fields)
     filled = detection_rates(noise, score=fill, **fields)
+
+    def tell(panel):  # the step behind the gap, though it fills it
+        known = np.isfinite(panel.values[:, 0])
+        return fill(panel).assign(anomalous=known & ~np.roll(known, 1))
+
+    assert detection_rates(noise, score=tell, **fields)["detected_pct"].tolist() == [100] * 3
     assert silent["detected_pct"].tolist() == [100, 100, 100]
     assert silent["median_delay"].isna().all()
     assert filled["detected_pct"].tolist() == [0, 0, 0]
