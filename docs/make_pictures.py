@@ -9,12 +9,15 @@ import torch
 from matplotlib.figure import Figure
 
 from deployments.jobs import find_job, resolve_parameters
+from pipelines_lib.anomaly.detection_rates import detection_rates
+from pipelines_lib.anomaly.fit import fit_detector
 from pipelines_lib.anomaly.injection import SIZES, inject_anomalies
 from pipelines_lib.anomaly.tampering import KINDS
-from pipelines_lib.config import DatasetConfig, ForecasterConfig, SplitConfig
+from pipelines_lib.config import DatasetConfig, DetectorConfig, ForecasterConfig, SplitConfig
 from pipelines_lib.forecasting.backtest import run_backtest
 from pipelines_lib.forecasting.fit import fit_forecaster
 from pipelines_lib.reports.backtest import draw_backtest
+from pipelines_lib.reports.event_pictures import draw_detection_rates, rates_to_markdown
 from pipelines_lib.reports.figures import ALARM, BAND, INK, MODEL, NAIVE, finish, tidy
 from pipelines_lib.series.calendar import make_calendar
 from pipelines_lib.series.panel import Panel, make_panel
@@ -31,7 +34,11 @@ def main() -> None:
     folder = options.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)
-    drawn = draw_family() | {"intervals": draw_intervals(), "injected": draw_injected()}
+    drawn = draw_family() | {
+        "intervals": draw_intervals(),
+        "injected": draw_injected(),
+        "detection_rates": draw_rates(),
+    }
     for name, figure in drawn.items():
         figure.savefig(folder / f"{name}.png", dpi=100)
         print(folder / f"{name}.png")
@@ -115,6 +122,43 @@ def draw_injected() -> Figure:
         axes.set_title(kind.replace("_", " "), loc="left", fontsize=10, color=INK)
         tidy(axes)
     return finish(figure)
+
+
+def draw_rates() -> Figure:
+    """Draw what the detector of the job `synthetic-spikes` finds in ten waves without a label."""
+    parameters = resolve_parameters(find_job("synthetic-spikes"))
+    dataset: DatasetConfig = parameters["dataset"]
+    config: DetectorConfig = parameters["detector"]
+    source = {"n_series": 10, "n_steps": 1500, "anomalies": False}
+    dataset = dataset.model_copy(update={"source": dataset.source.model_copy(update=source)})
+    made = SineSource(dataset)
+    rows = made.fetch_rows(dict.fromkeys(made.list_series()), end=None).rows
+    panel = make_panel(rows, calendar=make_calendar(dataset), columns=dataset.columns)
+    split = SplitConfig(validation_steps=100, calibration_steps=300, test_steps=400)
+    fitted = fit_detector(
+        panel,
+        dataset=dataset,
+        config=config.model_copy(update={"split": split}),
+        device=CPU,
+        labels=pd.DataFrame({"series_id": [], "time": []}),
+    )
+    first = fitted.split.test.first
+
+    def score(judged: Panel) -> pd.DataFrame:
+        since = np.full(len(judged.series_ids), first)
+        return fitted.detector.score_panel(judged, since=since)[0]
+
+    rates = detection_rates(
+        panel,
+        score=score,
+        column=dataset.target,
+        since=first,
+        seed=0,
+        repeats=3,
+        period=dataset.source.period,
+    )
+    print(rates_to_markdown(rates))
+    return draw_detection_rates(rates)
 
 
 def make_uneven_walk() -> tuple[Panel, DatasetConfig]:

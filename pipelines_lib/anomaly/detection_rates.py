@@ -4,6 +4,7 @@ Shapes: N rows of the sample, K injections.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -24,7 +25,22 @@ COLUMNS = (
     "chance_pct",
     "false_alarms_per_1000",
     "median_delay",
+    "echo_steps",
 )
+
+
+@dataclass(frozen=True)
+class _Round:
+    """What became of one round of injections."""
+
+    each: pd.DataFrame
+    """`found`, `chance`, `delay` of each injection."""
+    steps: int
+    """Scored steps elsewhere."""
+    false_alarms: int
+    """Alarms on them that stand there with nothing injected, too."""
+    echo: int
+    """Alarms on them that do not."""
 
 
 def detection_rates(
@@ -43,8 +59,10 @@ def detection_rates(
     """Inject anomalies of every kind and size, and count which of them give an alarm.
 
     An anomaly is detected if an alarm stands on one of its steps, or at most `slack` steps behind
-    it. An alarm on the first step behind it is neither found nor false: there a ramp or a flat line
-    ends in a jump, which is no merit of the detector. A missing stretch cannot be scored; it is
+    it. An alarm on the first step behind it counts for nothing: there a ramp or a flat line ends in
+    a jump, which is no merit of the detector. Other alarms that the same series does not give with
+    nothing injected are the anomaly's echo, as a score that is averaged over a window has it; those
+    that it gives are false alarms. A missing stretch cannot be scored; it is
     detected if the detector tells it from data, that is, if it gives none of its steps a score (so
     that the night names the series as left out), or alarms on the step behind it. It has no delay.
 
@@ -62,9 +80,10 @@ def detection_rates(
 
     Returns:
         A row for each kind and size: `kind`, `size`, `n` (injections), `detected_pct`,
-        `chance_pct` (the same stretches with nothing injected), `false_alarms_per_1000` (alarms
-        elsewhere per 1,000 scored steps since `since`), `median_delay` (steps from the start of
-        a detected anomaly to its first alarm). NaN where nothing could be injected or found.
+        `chance_pct` (the same stretches with nothing injected), `false_alarms_per_1000` (per
+        1,000 scored steps elsewhere since `since`), `median_delay` (steps from the start of a
+        detected anomaly to its first alarm), `echo_steps` (alarms of the echo per injection). NaN
+        where nothing could be injected or found.
 
     Raises:
         SeriesError: A score speaks of a series or step that the panel does not have.
@@ -98,8 +117,7 @@ def _judge(
     clean_alarm: np.ndarray,
     since: int,
     slack: int,
-) -> tuple[pd.DataFrame, int, int]:
-    """Return `found`, `chance`, `delay` of each injection; alarms and scored steps elsewhere."""
+) -> _Round:
     panel = injected.panel
     alarm, scored = _alarms(panel, scores)
     start, last = injected.start, injected.end
@@ -119,18 +137,20 @@ def _judge(
     np.add.at(near, start, 1)
     np.subtract.at(near, behind + 1, 1)
     elsewhere = (panel.position >= since) & scored & (np.cumsum(near[:-1]) == 0)
-    return each, int((alarm & elsewhere).sum()), int(elsewhere.sum())
+    alarm, clean = alarm & elsewhere, clean_alarm & elsewhere
+    return _Round(each, int(elsewhere.sum()), int(clean.sum()), int((alarm & ~clean).sum()))
 
 
-def _summarise(judged: list[tuple[pd.DataFrame, int, int]]) -> dict[str, float]:
-    each = pd.concat([round_[0] for round_ in judged])
-    false_alarms, steps = sum(r[1] for r in judged), sum(r[2] for r in judged)
+def _summarise(rounds: list[_Round]) -> dict[str, float]:
+    each = pd.concat([one.each for one in rounds])
+    false_alarms, steps = sum(one.false_alarms for one in rounds), sum(one.steps for one in rounds)
     return {
         "n": len(each),
         "detected_pct": 100 * float(each["found"].mean()),
         "chance_pct": 100 * float(each["chance"].mean()),
         "false_alarms_per_1000": 1000 * false_alarms / steps if steps else float("nan"),
         "median_delay": float(each.loc[each["found"], "delay"].median()),
+        "echo_steps": sum(one.echo for one in rounds) / len(each) if len(each) else float("nan"),
     }
 
 

@@ -119,7 +119,7 @@ def _what(e: Explanation) -> str:
     value = e.value[at]
     if not np.isfinite(value):
         return f"{e.column} was not observed{on}"
-    before = e.value[:at][np.isfinite(e.value[:at])]
+    before = e.value[(e.time < e.start) & np.isfinite(e.value)]
     earlier = before[-1] if len(before) else np.nan
     expected, word = e.forecast[at], "expected"
     if not np.isfinite(expected):
@@ -135,7 +135,10 @@ def _what(e: Explanation) -> str:
 
 
 def _verb(value: float, earlier: float, expected: float) -> str:
-    """Return how the value got there; it neither rose nor fell where that is the ordinary part."""
+    """Return how the value got there from before the event.
+
+    It neither rose nor fell where that is its ordinary part.
+    """
     moved = np.sign(value - earlier) if np.isfinite(earlier) else 0.0
     if moved == 0:
         return "stayed at" if np.isfinite(earlier) else "stood at"

@@ -149,7 +149,9 @@ def fit_detector(
         stretch, panel, split, parts=fitted.parts, weights=weights, usable=usable
     )
     detector = replace(
-        detector, pasts={name: pasts[name].take(chosen) for name in weights}, calibration=calibration
+        detector,
+        pasts={name: pasts[name].take(chosen) for name in weights},
+        calibration=calibration,
     )
     evaluation = evaluate_detector(
         detector,
@@ -179,7 +181,9 @@ def fit_parts(
         parts["pca"] = fit_pca_part(stretch, rows=rows, config=config)
     for name, fit in (("forecast", fit_forecast_part), ("autoencoder", fit_autoencoder_part)):
         if name in names:
-            own = checkpoint and checkpoint.with_name(f"{checkpoint.stem}-{name}{checkpoint.suffix}")
+            own = checkpoint and checkpoint.with_name(
+                f"{checkpoint.stem}-{name}{checkpoint.suffix}"
+            )
             parts[name], trainings[name] = fit(
                 stretch, rows=rows, config=config, checkpoint=own, on_epoch=on_epoch
             )

@@ -116,15 +116,16 @@ def draw_detection_rates(rates: pd.DataFrame) -> Figure:
 def rates_to_markdown(rates: pd.DataFrame) -> str:
     """Return detection rates as a markdown table, a row for each kind and size."""
     lines = [
-        "| kind | size | injected | found | by chance | false alarms per 1,000 | median delay |",
-        "|---|---|---:|---:|---:|---:|---:|",
+        "| kind | size | injected | found | by chance | false alarms per 1,000 | median delay "
+        "| echo, steps |",
+        "|---|---|---:|---:|---:|---:|---:|---:|",
     ]
     for row in rates.to_dict("records"):
         percents = [_shown(row[name], ".0f", " %") for name in ("detected_pct", "chance_pct")]
         alarms = _shown(row["false_alarms_per_1000"], ".2f", "")
-        delay = _shown(row["median_delay"], "g", "")
+        delay, echo = _shown(row["median_delay"], "g", ""), _shown(row["echo_steps"], ".1f", "")
         cells = [row["kind"].replace("_", " "), row["size"], f"{row['n']:,}", *percents]
-        lines.append(f"| {' | '.join([*cells, alarms, delay])} |")
+        lines.append(f"| {' | '.join([*cells, alarms, delay, echo])} |")
     return "\n".join(lines)
 
 

@@ -44,7 +44,7 @@ def draw_detector(fitted: FittedDetector, *, unit: str) -> dict[str, Figure]:
     events = find_events(
         held_out.assign(scorer="held out"),
         calendar=panel.calendar,
-        config=fitted.detector.config.events,
+        config=fitted.detector.event_config,
     )
     with_events = events.sort_values("severity", ascending=False)["series_id"]
     target = panel.columns.index(fitted.detector.dataset.target)

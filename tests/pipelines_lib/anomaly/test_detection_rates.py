@@ -51,6 +51,7 @@ def test_detection_rates_of_a_limit_that_large_spikes_cross_and_small_ones_do_no
     table = rates(noise, far_out, kinds=["spike", "drop"], sizes={"tiny": 0.1, "huge": 20})
     assert list(table.columns) == [
         "kind", "size", "n", "detected_pct", "chance_pct", "false_alarms_per_1000", "median_delay",
+        "echo_steps",
     ]  # fmt: skip
     assert table[["kind", "size", "n"]].to_numpy().tolist() == [
         ["spike", "tiny", 5], ["spike", "huge", 5], ["drop", "tiny", 5], ["drop", "huge", 5],
@@ -90,6 +91,16 @@ def test_detection_rates_delay_is_from_the_start_of_the_anomaly(noise):
     assert table["median_delay"].tolist() == [2, 2, 2]
 
 
+def test_detection_rates_tell_the_echo_of_an_anomaly_from_false_alarms(noise):
+    def linger(values):
+        alarm = far_out(values)
+        return alarm | np.roll(alarm, 1) | np.roll(alarm, 2) | np.roll(alarm, 3)
+
+    table = rates(noise, linger, kinds=["spike"], sizes={"huge": 20})
+    assert table["echo_steps"].tolist() == [2]  # of three, the first counts for nothing
+    assert table["false_alarms_per_1000"].tolist() == [0]
+
+
 def test_detection_rates_slack_lets_an_alarm_come_later(noise):
     def step_after(values):
         return np.roll(far_out(values), 2)
@@ -100,14 +111,14 @@ def test_detection_rates_slack_lets_an_alarm_come_later(noise):
     assert table["median_delay"].tolist() == [2]
 
 
-def test_detection_rates_of_a_jump_back_are_neither_found_nor_false(noise):
+def test_detection_rates_of_a_jump_back_are_neither_found_nor_an_echo(noise):
     def first_step_behind_a_flat_line(values):
         flat = np.diff(values, prepend=np.nan) == 0
         return np.roll(flat, 1) & ~flat
 
     table = rates(noise, first_step_behind_a_flat_line, kinds=["flat_line"])
     assert table["detected_pct"].tolist() == [0, 0, 0]
-    assert table["false_alarms_per_1000"].tolist() == [0, 0, 0]
+    assert table["echo_steps"].tolist() == [0, 0, 0]
 
 
 def test_detection_rates_of_a_missing_stretch_tell_a_silent_detector_from_one_that_fills(noise):

@@ -58,6 +58,13 @@ def test_describe_event_of_several_steps_tells_the_span_and_the_peak():
     assert said.endswith("; closed; e1a2b")
 
 
+def test_describe_event_of_several_steps_compares_the_peak_with_before_the_event():
+    value = np.array([50.0, 90.0, 95.0, 61.0, 50.0])
+    event = make(start="2026-03-03", end="2026-03-05", peak="2026-03-05", value=value)
+    event = replace(event, forecast=np.full(5, 52.0), lower=UNKNOWN, upper=UNKNOWN)
+    assert "close rose to 61.0 KRW on 2026-03-05 where 52.0 was expected" in describe(event)
+
+
 def test_describe_event_below_a_day_tells_the_minute_once_a_day():
     hours = make(
         first="2026-03-04 22:00", step="h", start="2026-03-04 22:00", end="2026-03-04 23:00"

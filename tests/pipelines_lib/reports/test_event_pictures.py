@@ -98,6 +98,7 @@ def rates():
             "chance_pct": [0.0, 0.0, 4.6, np.nan],
             "false_alarms_per_1000": [0.234, 0.2, 1.0, np.nan],
             "median_delay": [0.0, 0.5, 12.0, np.nan],
+            "echo_steps": [0.0, 2.04, 30.0, np.nan],
         }
     )
 
@@ -114,8 +115,8 @@ def test_draw_detection_rates_writes_the_percent_into_every_cell(rates):
 
 def test_rates_to_markdown_has_a_line_for_each_kind_and_size(rates):
     assert rates_to_markdown(rates).splitlines()[2:] == [
-        "| spike | small | 40 | 12 % | 0 % | 0.23 | 0 |",
-        "| spike | large | 40 | 100 % | 0 % | 0.20 | 0.5 |",
-        "| level shift | small | 40 | 60 % | 5 % | 1.00 | 12 |",
-        "| level shift | large | 0 | - | - | - | - |",
+        "| spike | small | 40 | 12 % | 0 % | 0.23 | 0 | 0.0 |",
+        "| spike | large | 40 | 100 % | 0 % | 0.20 | 0.5 | 2.0 |",
+        "| level shift | small | 40 | 60 % | 5 % | 1.00 | 12 | 30.0 |",
+        "| level shift | large | 0 | - | - | - | - | - |",
     ]
