@@ -52,8 +52,8 @@ class Study(Protocol):
         ...
 
     @property
-    def alarm(self) -> np.ndarray:
-        """Return flags by the default threshold."""
+    def max_gap(self) -> int:
+        """Return the steps without an alarm that do not split an event."""
         ...
 
     @property
@@ -70,7 +70,9 @@ class Study(Protocol):
 Score = Callable[..., Study]
 """`score(values (n, m), n_train=, mode=, seed=)`."""
 Alarm = Callable[..., np.ndarray]
-"""`alarm(score (n,), n_train=, mode=)`: the default threshold, (n,) flags."""
+"""`alarm(score (n,), n_train=)`: the default threshold, (n,) flags."""
+Rate = Callable[..., np.ndarray]
+"""`rate(errors (n,), mode=)`: the score that a method's errors make alone."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -91,7 +93,7 @@ def main(arguments: list[str] | None = None) -> None:
             find_sources(args.data, args.kind), only=args.only, limit=args.limit
         )
         # Imported only now, so that a wrong folder is told at once.
-        from pipelines_lib.anomaly.study import raise_alarm, score_history
+        from pipelines_lib.anomaly.study import raise_alarms, rate_errors, score_history
 
         torch.set_num_threads(1)  # small networks are faster so, and CPU seconds are comparable
         skipped: dict[str, str] = {}
@@ -99,7 +101,8 @@ def main(arguments: list[str] | None = None) -> None:
         results = run_benchmark(
             files,
             score=score_history,
-            alarm=raise_alarm,
+            alarm=raise_alarms,
+            rate=rate_errors,
             mode=args.mode,
             seed=args.seed,
             skipped=skipped,
@@ -118,6 +121,7 @@ def run_benchmark(
     *,
     score: Score,
     alarm: Alarm,
+    rate: Rate,
     mode: str,
     seed: int,
     skipped: dict[str, str],
@@ -137,7 +141,8 @@ def run_benchmark(
             file,
             OURS,
             score=study.score,
-            alarm=study.alarm,
+            alarm=alarm(study.score, n_train=file.n_train),
+            max_gap=study.max_gap,
             cpu_s=study.cpu_s_train + study.cpu_s_score,
             cpu_s_score=study.cpu_s_score,
         )
@@ -149,10 +154,11 @@ def run_benchmark(
                 file,
                 name,
                 score=values,
-                alarm=alarm(values, n_train=file.n_train, mode=mode),
+                alarm=alarm(values, n_train=file.n_train),
+                max_gap=study.max_gap,
                 cpu_s=cpu_s.get(name, np.nan),
             )
-            for name, values in {**study.alone, FOREST: forest}.items()
+            for name, values in {**study.alone, FOREST: rate(forest, mode=mode)}.items()
         ]
         yield [ours, *others]
 

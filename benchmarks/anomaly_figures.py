@@ -61,16 +61,25 @@ def judge_file(
     *,
     score: np.ndarray,
     alarm: np.ndarray,
+    max_gap: int,
     cpu_s: float = np.nan,
     cpu_s_score: float = np.nan,
 ) -> MethodOnFile:
     """Judge the scores and alarms (n,) of one method from `file.judged_from` on.
 
-    A step without a score (NaN) counts as 0 and raises no alarm. The width of the volumes is the
-    dominant period of the whole first feature, as in TSB-AD.
+    A step without a score (NaN) counts as 0 and raises no alarm. Alarms with at most `max_gap`
+    steps between them are one event. NAB is given the first alarm of each event, as a person is
+    who is told of it once. The width of the volumes is the dominant period of the whole first
+    feature, as in TSB-AD.
     """
-    alarm = alarm & ~np.isnan(score)
     judged = slice(file.judged_from, None)
+    alarm = alarm & ~np.isnan(score) & (np.arange(len(score)) >= file.judged_from)
+    step = np.flatnonzero(alarm)
+    opens = np.diff(step, prepend=-max_gap - 2) > max_gap + 1
+    closes = np.diff(step, append=len(score) + max_gap + 1) > max_gap + 1
+    events = np.stack([step[opens], step[closes]], axis=1) - file.judged_from
+    told = np.zeros(len(score), dtype=bool)
+    told[step[opens]] = True
     labels = file.labels[judged]
     width = find_width(file.values[:, 0])
     return MethodOnFile(
@@ -79,8 +88,8 @@ def judge_file(
         n_steps=len(file.values),
         width=width,
         volumes=vus(np.nan_to_num(score[judged], nan=0.0), labels, width=width),
-        events=judge_events(alarm[judged], labels, n_steps=len(labels)),
-        nab=NabFile(alarm, file.windows),
+        events=judge_events(events, labels, n_steps=len(labels)),
+        nab=NabFile(told, file.windows),
         cpu_s=cpu_s,
         cpu_s_score=cpu_s_score,
     )

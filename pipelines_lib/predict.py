@@ -39,7 +39,7 @@ def predict_rows(bundle: Forecaster | Detector, rows: pd.DataFrame) -> pd.DataFr
     Returns:
         Forecaster: `series_id`, `origin`, `step`, `time`, `value`, `lower`, `upper`,
         `interval`, `last_value`. Detector: `series_id`, `time`, `mode`, `score`, `threshold`,
-        `feature`, `anomalous`. Times are UTC without a zone.
+        `p_value`, `anomalous`, `part`, `feature`. Times are UTC without a zone.
 
     Raises:
         SeriesError: A column is missing, or no series has a complete window; the reasons are named.
@@ -48,9 +48,7 @@ def predict_rows(bundle: Forecaster | Detector, rows: pd.DataFrame) -> pd.DataFr
     if isinstance(bundle, Forecaster):
         made, left_out = bundle.forecast_next(panel)
     else:
-        since = panel.position[panel.offsets[:-1]]
-        made, left_out = bundle.score_panel(panel, since=since, inputs=bundle.scale(panel))
-        made["anomalous"] = made["score"] > made["threshold"]
+        made, left_out = bundle.score_rows(panel)
     if len(made) == 0:
         name, reason = next(iter(left_out.items()))
         raise SeriesError(f"no series can be predicted; {name}: {reason}: give more rows")

@@ -17,8 +17,10 @@ class Detection:
     version: str
     mode: str
     scored: int = 0
-    new_events: list[tuple[str, str]] = field(default_factory=list)
-    """Series and start (ISO) of the events that were not there before."""
+    new_events: list[str] = field(default_factory=list)
+    """Ids of the events that were not there before."""
+    quiet: list[str] = field(default_factory=list)
+    """Those of them that give no alert: within a cool-down, or ignored."""
     skipped: str = ""
     left_out: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
@@ -34,11 +36,12 @@ class Detection:
 def detect_events(dataset: str) -> Detection:
     """Score the steps since the last scored ones, merge them, and bring the events up to date."""
     from pipelines_lib.anomaly.detector import Detector
-    from pipelines_lib.anomaly.nightly import first_due_positions, update_events
+    from pipelines_lib.anomaly.event_table import update_events
+    from pipelines_lib.anomaly.nightly import score_night
     from pipelines_lib.errors import BundleError
     from pipelines_lib.series.calendar import make_calendar
     from pipelines_lib.series.read import read_panel
-    from pipelines_lib.tables import SCORES, observations_table
+    from pipelines_lib.tables import SCORE_STATES, SCORES, observations_table
     from pipelines_lib.tracking import detector_name, load_champion
 
     context, began = open_context(), perf_counter()
@@ -51,39 +54,57 @@ def detect_events(dataset: str) -> Detection:
     declared = context.dataset(dataset)
     version = context.lake.table_version(dataset, observations_table(declared.columns))
     made_on = {"scorer": name, "model_version": model.version, "data_version": str(version)}
+    skipped, scored, left_out = "", 0, {}
     if context.lake.count_rows(dataset, SCORES, equal=made_on).sum():
         skipped = f"scores by {name} v{model.version} on data version {version} are there already"
         get_run_logger().info("skipped: %s", skipped)
-        # A night killed after its scores has not brought the events up to date.
-        new = update_events(context.lake, dataset, detector, make_calendar(declared), scorer=name)
-        return Detection(
-            name,
-            model.version,
-            mode,
-            new_events=new,
-            skipped=skipped,
-            seconds=perf_counter() - began,
+    else:
+        panel, version = read_panel(context.lake, declared)
+        night = score_night(
+            context.lake,
+            dataset,
+            detector,
+            panel,
+            scorer=name,
+            version=model.version,
+            device=context.device,
         )
-    panel, version = read_panel(context.lake, declared)
-    since = first_due_positions(context.lake, dataset, detector, panel, scorer=name)
-    rows, left_out = detector.score_panel(panel, since=since, device=context.device)
-    rows = rows.assign(
+        rows = night.scores.assign(
+            scorer=name,
+            stale=None,
+            data_version=version,
+            run_id=model.run_id,
+            model_version=model.version,
+        )
+        # Scores first: a night killed between the two scores the same steps again.
+        scored = context.lake.merge_rows(dataset, SCORES, rows).written
+        context.lake.merge_rows(dataset, SCORE_STATES, night.states.assign(run_id=model.run_id))
+        left_out = night.left_out
+    # After a skipped night too: the one before may have been killed before its events.
+    events = update_events(
+        context.lake,
+        dataset,
+        calendar=make_calendar(declared),
+        config=detector.event_config,
         scorer=name,
-        stale=None,
-        data_version=version,
-        run_id=model.run_id,
-        model_version=model.version,
+        mode=mode,
     )
-    counts = context.lake.merge_rows(dataset, SCORES, rows)
-    new = update_events(context.lake, dataset, detector, panel.calendar, scorer=name)
     get_run_logger().info(
         "%s v%s scored %d steps, %d new events, %d series left out",
         name,
         model.version,
-        len(rows),
-        len(new),
+        scored,
+        len(events.new),
         len(left_out),
     )
     return Detection(
-        name, model.version, mode, counts.written, new, "", left_out, perf_counter() - began
+        name,
+        model.version,
+        mode,
+        scored,
+        events.new,
+        events.quiet,
+        skipped,
+        left_out,
+        perf_counter() - began,
     )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pipelines_lib.config import DatasetConfig
     from pipelines_lib.series.panel import Panel
     from pipelines_lib.tracking import Run
+    from pipelines_lib.training import EpochReport
 
 EXAMPLE_STEPS = 40
 """Rows of the input example beyond the lookback: features need some history of their own."""
@@ -84,7 +85,17 @@ def train_forecaster_model(dataset: str, config: ForecasterConfig) -> Trained:
         run.log_text("by_series.csv", fitted.evaluation.by_series.to_csv(index=False))
         figures = draw_forecaster(fitted, unit=declared.unit)
         return _log_results(
-            run, name, fitted.forecaster, fitted, decision, figures, panel, config, began
+            run,
+            name,
+            fitted.forecaster,
+            metrics=fitted.evaluation.metrics | {"best_epoch": fitted.training.best_epoch},
+            epochs={"": fitted.training.history},
+            left_out=fitted.left_out,
+            decision=decision,
+            figures=figures,
+            panel=panel,
+            reach=(config.lookback - 1) * config.sampling_rate + 1,
+            began=began,
         )
 
 
@@ -110,7 +121,9 @@ def train_detector_model(dataset: str, config: DetectorConfig) -> Trained:
     name = detector_name(dataset)
     with context.tracker.run(dataset, "detect", name=f"{name} seed {config.training.seed}") as run:
         path = _log_inputs(context, run, declared, config, panel, version, task="detect")
-        with epoch_progress(f"detector of {dataset}", config.training.max_epochs) as on_epoch:
+        with epoch_progress(
+            f"detector of {dataset}", config.training.max_epochs, networks=2
+        ) as on_epoch:
             fitted = fit_detector(
                 panel,
                 dataset=declared,
@@ -122,11 +135,7 @@ def train_detector_model(dataset: str, config: DetectorConfig) -> Trained:
             )
         champion = load_champion(context.tracker, name, Detector.load_bundle)
         compared = compare_detectors(
-            fitted,
-            champion[1] if champion else None,
-            panel,
-            labels=labels,
-            device=context.device,
+            fitted, champion[1] if champion else None, panel, device=context.device
         )
         decision = decide_promotion(
             compared, baseline_name="windowed PCA", measure="1 - average precision"
@@ -134,7 +143,17 @@ def train_detector_model(dataset: str, config: DetectorConfig) -> Trained:
         run.set_tags({"truth": fitted.evaluation.truth})
         figures = draw_detector(fitted, unit=declared.unit)
         return _log_results(
-            run, name, fitted.detector, fitted, decision, figures, panel, config, began
+            run,
+            name,
+            fitted.detector,
+            metrics=fitted.evaluation.metrics,
+            epochs={f"{part}.": each.history for part, each in fitted.trainings.items()},
+            left_out=fitted.left_out,
+            decision=decision,
+            figures=figures,
+            panel=panel,
+            reach=fitted.detector.window.lookback,
+            began=began,
         )
 
 
@@ -182,32 +201,36 @@ def _log_results(
     run: "Run",
     name: str,
     model: Any,
-    fitted: Any,
+    *,
+    metrics: dict[str, float],
+    epochs: dict[str, list["EpochReport"]],
+    left_out: dict[str, str],
     decision: Any,
     figures: dict[str, Any],
     panel: "Panel",
-    config: ForecasterConfig | DetectorConfig,
+    reach: int,
     began: float,
 ) -> Trained:
-    """Log metrics and pictures, register the bundle, and say who is champion."""
+    """Log metrics and pictures, register the bundle, and say who is champion.
+
+    `epochs` has the reports of each network by the prefix of their names; `reach` is the rows that
+    a window spans.
+    """
     from pipelines_lib.predict import example_rows, predict_rows
     from pipelines_lib.tracking import register_bundle
 
-    for epoch in fitted.training.history:
-        losses = {"train_loss": epoch.train_loss, "validation_loss": epoch.validation_loss}
-        run.log_metrics({**losses, "learning_rate": epoch.learning_rate}, step=epoch.epoch)
+    for prefix, history in epochs.items():
+        for epoch in history:
+            values = {
+                "train_loss": epoch.train_loss,
+                "validation_loss": epoch.validation_loss,
+                "learning_rate": epoch.learning_rate,
+            }
+            run.log_metrics({prefix + key: v for key, v in values.items()}, step=epoch.epoch)
     seconds = perf_counter() - began
-    run.log_metrics(
-        fitted.evaluation.metrics
-        | {
-            "best_epoch": fitted.training.best_epoch,
-            "seconds": seconds,
-            "series_left_out": len(fitted.left_out),
-        }
-    )
+    run.log_metrics(metrics | {"seconds": seconds, "series_left_out": len(left_out)})
     for title, figure in figures.items():
         run.log_figure(title, figure)
-    reach = (config.lookback - 1) * config.sampling_rate + 1
     registered = register_bundle(
         run,
         name,
@@ -226,5 +249,5 @@ def _log_results(
         decision.alias,
         decision.reason,
         seconds,
-        fitted.left_out,
+        left_out,
     )

@@ -36,7 +36,7 @@ class Calibration:
         """Return the number of each score's series among these, others counted on from there."""
         known = pd.Index(series_ids)
         others = pd.Index(pd.unique(self.series_id)).difference(known)
-        return known.append(others).get_indexer(self.series_id)
+        return known.append(others).get_indexer(pd.Index(self.series_id))
 
     def anchor(self, calendar: Calendar) -> int:
         """Return the calendar position of `until`."""

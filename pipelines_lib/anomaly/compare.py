@@ -5,8 +5,8 @@ import pandas as pd
 import torch
 
 from pipelines_lib.anomaly.detector import Detector
-from pipelines_lib.anomaly.evaluation import average_precision
-from pipelines_lib.anomaly.fit import MODEL, FittedDetector, evaluate_detector
+from pipelines_lib.anomaly.evaluation import MODEL, average_precision
+from pipelines_lib.anomaly.fit import FittedDetector
 from pipelines_lib.comparison import Comparison
 from pipelines_lib.series.panel import Panel
 
@@ -16,12 +16,12 @@ def compare_detectors(
     champion: Detector | None,
     panel: Panel,
     *,
-    labels: pd.DataFrame,
     device: torch.device,
 ) -> Comparison:
     """Compare 1 - average precision of a new detector, the champion and windowed PCA.
 
-    Only steps that both can score count.
+    The champion is given the very steps that the new one was judged on, injected anomalies
+    included; only those that both can score count.
     """
     held_out, theirs, obstacle = fitted.evaluation.scores, None, ""
     if champion is not None:
@@ -32,16 +32,10 @@ def compare_detectors(
                 f"{champion.calibrated_until:.10})"
             )
         else:
-            judged = evaluate_detector(
-                champion,
-                {},
-                panel,
-                split=fitted.split,
-                labels=labels,
-                seed=fitted.detector.config.training.seed,
-                device=device,
-            )
-            champions = judged.scores[["series_id", "time", MODEL]]
+            judged = fitted.evaluation.judged
+            since = np.full(len(judged.series_ids), fitted.split.test.first)
+            scored, _, _ = champion.score_panel(judged, since=since, device=device)
+            champions = scored[["series_id", "time", MODEL]]
             held_out = held_out.merge(champions, on=["series_id", "time"], suffixes=("", "_old"))
             theirs = _missed(held_out, f"{MODEL}_old")
     return Comparison(
@@ -50,4 +44,4 @@ def compare_detectors(
 
 
 def _missed(held_out: pd.DataFrame, method: str) -> float:
-    return 1 - average_precision(held_out["anomalous"].to_numpy(), held_out[method].to_numpy())
+    return 1 - average_precision(held_out["anomaly"].to_numpy(), held_out[method].to_numpy())

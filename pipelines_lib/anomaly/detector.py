@@ -18,6 +18,7 @@ from pipelines_lib.anomaly.scoring import Scored, score_stretch
 from pipelines_lib.anomaly.thresholds import apply_thresholds
 from pipelines_lib.anomaly.window import Window
 from pipelines_lib.config import DatasetConfig, DetectorConfig, EventConfig
+from pipelines_lib.errors import SeriesError
 from pipelines_lib.series.features import feature_names, make_features
 from pipelines_lib.series.panel import Panel
 from pipelines_lib.series.parts import explain_unready
@@ -67,6 +68,11 @@ class Detector:
         A series that is new to the detector is scaled by its own first 60 known steps.
         """
         raw = make_features(panel, self.features)
+        inputs = self.scaler_of(panel, raw).transform(raw, panel.row_series)
+        return make_stretch(inputs, panel, self.window, self.config.mode, device)
+
+    def scaler_of(self, panel: Panel, raw: np.ndarray) -> Scaler:
+        """Return the scaler of a panel's series, given its features (N, F) in their units."""
         own = fit_scaler(
             raw,
             series=panel.row_series,
@@ -74,15 +80,14 @@ class Detector:
             rows=self._first_known(panel, raw)[0],
             kind=self.config.scaler,
         )
-        scaler = prefer_fitted(self.scaler, own, series_ids=panel.series_ids, known=self.series_ids)
-        inputs = scaler.transform(raw, panel.row_series)
-        return make_stretch(inputs, panel, self.window, self.config.mode, device)
+        return prefer_fitted(self.scaler, own, series_ids=panel.series_ids, known=self.series_ids)
 
     def score_panel(
         self,
         panel: Panel,
         *,
         since: np.ndarray,
+        shown: np.ndarray | None = None,
         pasts: dict[str, Past] | None = None,
         earlier: Calibration | None = None,
         device: torch.device | None = None,
@@ -92,6 +97,8 @@ class Detector:
         Args:
             panel: The series, whole: the same history gives the same bits on every night.
             since: First calendar position to score of each series (S,), inclusive.
+            shown: First one whose score is returned (S,), not before `since`; None: all are. Those
+                between are only learned from.
             pasts: Errors of each part before `since`, of the panel's series; None: those of the
                 calibration, so that `since` should be the step after it.
             earlier: Scores before `since` besides the calibration's, for the threshold.
@@ -111,13 +118,35 @@ class Detector:
             weights=self.weights,
             pasts=pasts or self.pasts_of(panel.series_ids),
         )
-        frame = self._rows(panel, scored, earlier)
+        shown = since if shown is None else shown
+        late = panel.position >= shown[panel.row_series]
+        frame = self._rows(panel, scored, np.isfinite(scored.score) & late[scored.rows], earlier)
         waiting = np.zeros(len(panel.series_ids), dtype=bool)
-        waiting[panel.row_series[panel.position >= since[panel.row_series]]] = True
+        waiting[panel.row_series[late]] = True
         waiting[panel.row_series[scored.rows[np.isfinite(scored.score)]]] = False
         need = max(self.window.lookback, NEW_SERIES_STEPS)
         left_out = explain_unready(panel, stretch.run, np.flatnonzero(waiting), need)
         return frame, scored.pasts, left_out
+
+    def score_rows(self, panel: Panel) -> tuple[pd.DataFrame, dict[str, str]]:
+        """Score every step that follows the calibration, as a first night would.
+
+        Returns:
+            The rows of `score_panel`, and the series left out with the reason.
+
+        Raises:
+            SeriesError: No step follows the calibration.
+        """
+        learned = self.calibration.anchor(panel.calendar)
+        if panel.last_position <= learned:
+            raise SeriesError(
+                f"the newest row is of {panel.calendar.times(np.array([panel.last_position]))[0]}, "
+                f"and the detector has learned from all up to {self.calibrated_until}: give later "
+                "rows, after enough of the history before them"
+            )
+        since = np.full(len(panel.series_ids), learned + 1)
+        frame, _, left_out = self.score_panel(panel, since=since)
+        return frame, left_out
 
     def pasts_of(self, series_ids: list[str]) -> dict[str, Past]:
         """Return each part's errors at the calibration's end, of these series."""
@@ -125,8 +154,9 @@ class Detector:
         known = np.array([number.get(name, -1) for name in series_ids])
         return {name: past.take(known) for name, past in self.pasts.items()}
 
-    def _rows(self, panel: Panel, scored: Scored, earlier: Calibration | None) -> pd.DataFrame:
-        kept = np.isfinite(scored.score)
+    def _rows(
+        self, panel: Panel, scored: Scored, kept: np.ndarray, earlier: Calibration | None
+    ) -> pd.DataFrame:
         rows, score = scored.rows[kept], scored.score[kept]
         past = self.calibration if earlier is None else self.calibration.join(earlier)
         position = panel.position[rows]

@@ -181,9 +181,9 @@ def fit_parts(
         parts["pca"] = fit_pca_part(stretch, rows=rows, config=config)
     for name, fit in (("forecast", fit_forecast_part), ("autoencoder", fit_autoencoder_part)):
         if name in names:
-            own = checkpoint and checkpoint.with_name(
-                f"{checkpoint.stem}-{name}{checkpoint.suffix}"
-            )
+            own = None
+            if checkpoint is not None:
+                own = checkpoint.with_name(f"{checkpoint.stem}-{name}{checkpoint.suffix}")
             parts[name], trainings[name] = fit(
                 stretch, rows=rows, config=config, checkpoint=own, on_epoch=on_epoch
             )

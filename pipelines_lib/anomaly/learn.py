@@ -36,6 +36,8 @@ from pipelines_lib.training import (
     train,
 )
 
+WINDOWS_AT_LEAST = 12_800
+"""Windows that an epoch sees, if need be some of them several times."""
 SIMPLE: dict[str, Part] = {"energy": EnergyPart(), "shift": ShiftPart(), "robust_z": RobustZPart()}
 
 
@@ -175,8 +177,9 @@ def _windows(stretch: Stretch, rows: np.ndarray, lookback: int) -> tuple[WindowD
 
 
 def _enough(origins: np.ndarray, config: DetectorConfig) -> np.ndarray:
-    """Return the windows, repeated if they are fewer than an epoch should have."""
-    return np.resize(origins, max(len(origins), config.training.windows_per_epoch))
+    """Return the windows, repeated where a short history has too few to learn from."""
+    least = min(config.training.windows_per_epoch, WINDOWS_AT_LEAST)
+    return np.resize(origins, max(len(origins), least))
 
 
 def _some(origins: np.ndarray) -> np.ndarray:

@@ -20,9 +20,10 @@ LEVELS = ("shift", "robust_z")
 class Scored:
     """Scores of the rows asked for, in row order.
 
-    `rows` (R,): their row numbers. `score` (R,): NaN where nothing can be said. `terms` (R, P): what
-    each part adds to it. `alone` (R, P): the score that each part has alone. `feature` (R,): number
-    of the feature that is most wrong in the part that adds most. `pasts`: each part's, after them.
+    `rows` (R,): their row numbers. `score` (R,): NaN where nothing can be said. `terms` (R, P):
+    what each part adds to it. `alone` (R, P): the score that each part has alone. `feature` (R,):
+    number of the feature that is most wrong in the part that adds most. `pasts`: each part's,
+    after them.
     """
 
     rows: np.ndarray
@@ -44,8 +45,8 @@ def score_stretch(
     """Score the rows that are due.
 
     causal: an error is averaged over the last half of the smoothing, and stands out from all errors
-    before it: those of `pasts`, and of the due rows. retrospective: averaged twice over the
-    smoothing around it, and stands out from all errors of its series.
+    before it: those of `pasts`, and of the due rows. retrospective: averaged twice over one and a
+    half times the smoothing, around it, and stands out from all errors of its series.
 
     Args:
         stretch: The series, with the history that the parts need.
@@ -80,6 +81,7 @@ def smoothed_errors(stretch: Stretch, due: np.ndarray, part: Part) -> np.ndarray
     """Return a part's errors (N, F), averaged over steps; those that are not due may be NaN."""
     steps = stretch.window.smoothing_steps
     if stretch.mode == "retrospective":
+        steps = 1 if steps == 1 else round(1.5 * steps)
         errors = part.errors(stretch, np.ones(len(due), dtype=bool))
         for _ in range(2):  # two boxes make a triangle: neighbours count more than far steps
             errors = centred_mean(errors, steps, offsets=stretch.offsets)

@@ -11,9 +11,9 @@ import torch
 
 from pipelines_lib.anomaly.detector import EXTREME
 from pipelines_lib.anomaly.fit import BASELINES, NETWORKS, choose_weights, fit_parts
-from pipelines_lib.anomaly.fusion import Past
-from pipelines_lib.anomaly.parts import Stretch
-from pipelines_lib.anomaly.scoring import score_stretch
+from pipelines_lib.anomaly.fusion import Past, stand_out, stand_out_of_all
+from pipelines_lib.anomaly.parts import Part, Stretch
+from pipelines_lib.anomaly.scoring import Scored, score_stretch
 from pipelines_lib.anomaly.thresholds import apply_thresholds
 from pipelines_lib.anomaly.window import choose_window
 from pipelines_lib.config import DetectorConfig
@@ -29,14 +29,13 @@ AT_LEAST = 40
 class Study:
     """Scores of a history's steps (n,), NaN where there is none.
 
-    `alone`: the score that each part has alone, by name; `alarm` (n,): steps above the default
-    threshold; `max_gap`: steps without an alarm that do not split an event; `cpu_s_train`,
-    `cpu_s_score`: CPU seconds.
+    `alone`: the score that each part has alone, by name; `max_gap`: steps without an alarm that do
+    not split an event; `cpu_s_train`, `cpu_s_score`: CPU seconds of the score, without the parts
+    that are no part of it.
     """
 
     score: np.ndarray
     alone: dict[str, np.ndarray]
-    alarm: np.ndarray
     max_gap: int
     cpu_s_train: float
     cpu_s_score: float
@@ -85,29 +84,45 @@ def score_history(
     weights = choose_weights(
         config, strength=window.strength, n_features=values.shape[1], bars=False
     )
-    fitted = fit_parts(
-        stretch, names=set(weights) | {*BASELINES, *NETWORKS}, rows=learned, config=config
-    )
+    everything, past = np.ones(len(values), dtype=bool), Past.nothing(1)
+
+    def fit(names: set[str]) -> dict[str, Part]:
+        return fit_parts(stretch, names=names, rows=learned, config=config).parts
+
+    def score(parts: dict[str, Part]) -> Scored:
+        return score_stretch(
+            stretch, everything, parts=parts, weights=weights, pasts=dict.fromkeys(parts, past)
+        )
+
+    parts = fit(set(weights))
     trained = time.process_time()
-    scored = score_stretch(
-        stretch,
-        np.ones(len(values), dtype=bool),
-        parts=fitted.parts,
-        weights=weights,
-        pasts=dict.fromkeys(fitted.parts, Past.nothing(1)),
-    )
-    alarm = alarms(scored.score, n_train=n_train, config=config)
+    scored = score(parts)
+    done = time.process_time()
+    others = fit({*BASELINES, *NETWORKS} - set(weights))
+    alone = dict(zip(parts, scored.alone.T, strict=True))
+    alone |= dict(zip(others, score(others).alone.T, strict=True))
     return Study(
         scored.score,
-        dict(zip(fitted.parts, scored.alone.T, strict=True)),
-        alarm,
+        alone,
         2 * window.lookback if config.events.max_gap < 0 else config.events.max_gap,
         trained - began,
-        time.process_time() - trained,
+        done - trained,
     )
 
 
-def alarms(score: np.ndarray, *, n_train: int, config: DetectorConfig | None = None) -> np.ndarray:
+def rate_errors(errors: np.ndarray, *, mode: str) -> np.ndarray:
+    """Return the score (n,) that a method's raw errors (n,) make alone, as a part's would."""
+    one = np.zeros(len(errors), dtype=int)
+    if mode == "causal":
+        deviations, _ = stand_out(errors, series=one, past=Past.nothing(1))
+    else:
+        deviations = stand_out_of_all(errors, series=one)
+    return np.log1p(np.maximum(deviations, 0.0))
+
+
+def raise_alarms(
+    score: np.ndarray, *, n_train: int, config: DetectorConfig | None = None
+) -> np.ndarray:
     """Return which steps after the first `n_train` are alarms by a detector's threshold (n,)."""
     position = np.arange(len(score))
     early = position < n_train

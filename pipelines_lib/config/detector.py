@@ -122,7 +122,7 @@ class DetectorConfig(NetworkConfig):
         default_factory=lambda: TrainingConfig(
             max_epochs=3,
             batch_size=128,
-            windows_per_epoch=12_800,
+            windows_per_epoch=25_600,
             loss="mae",
             schedule="cosine",
             warmup_steps=90,

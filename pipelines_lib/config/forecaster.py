@@ -80,6 +80,9 @@ class ForecasterConfig(NetworkConfig):
         description="Newest steps that a short series needs; windows are padded up to lookback; "
         "0: the whole lookback.",
     )
+    sampling_rate: int = Field(
+        1, ge=1, description="Take every n-th step, in the lookback and in the horizon alike."
+    )
     horizon: int = Field(5, ge=1, le=10_000, description="Steps ahead that are forecast.")
     target_kind: Literal["level", "log_return"] = Field(
         "log_return",

@@ -80,9 +80,6 @@ class NetworkConfig(Config):
 
     lookback: int = Field(30, ge=2, le=10_000, description="Steps in a window.")
     stride: int = Field(1, ge=1, description="Steps between the origins of training windows.")
-    sampling_rate: int = Field(
-        1, ge=1, description="Take every n-th step, in the lookback and in the horizon alike."
-    )
     scaler: ScalerKind = Field(
         "standard", description="Scaling of each series' features, fitted on its training rows."
     )

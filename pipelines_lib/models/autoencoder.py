@@ -1,7 +1,7 @@
 """Recurrent autoencoder: a window squeezed through a few numbers and rebuilt, by segments.
 
-Shapes: B batch, L lookback, F features, D hidden size, K bottleneck, w steps of a segment, S = L / w
-segments.
+Shapes: B batch, L lookback, F features, D hidden size, K bottleneck, w steps of a segment,
+S = L / w segments.
 """
 
 import torch
