@@ -124,7 +124,7 @@ def _explain(
 ) -> dict[str, "Explanation"]:
     """Explain the few events that are worth a picture, in the order in which they are shown."""
     from pipelines_lib.anomaly.detector import Detector
-    from pipelines_lib.anomaly.nightly import explain_events
+    from pipelines_lib.anomaly.explain import explain_events
     from pipelines_lib.reports.night_events import EXPLAINED, choose_events
     from pipelines_lib.tracking import load_champion
 
