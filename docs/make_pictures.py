@@ -10,14 +10,17 @@ from matplotlib.figure import Figure
 
 from deployments.jobs import find_job, resolve_parameters
 from pipelines_lib.anomaly.detection_rates import detection_rates
-from pipelines_lib.anomaly.fit import fit_detector
+from pipelines_lib.anomaly.events import find_events
+from pipelines_lib.anomaly.explain import DetectorView, explain_event
+from pipelines_lib.anomaly.explanation import describe_event
+from pipelines_lib.anomaly.fit import FittedDetector, fit_detector
 from pipelines_lib.anomaly.injection import SIZES, inject_anomalies
 from pipelines_lib.anomaly.tampering import KINDS
 from pipelines_lib.config import DatasetConfig, DetectorConfig, ForecasterConfig, SplitConfig
 from pipelines_lib.forecasting.backtest import run_backtest
 from pipelines_lib.forecasting.fit import fit_forecaster
 from pipelines_lib.reports.backtest import draw_backtest
-from pipelines_lib.reports.event_pictures import draw_detection_rates, rates_to_markdown
+from pipelines_lib.reports.event_pictures import draw_detection_rates, draw_event, rates_to_markdown
 from pipelines_lib.reports.figures import ALARM, BAND, INK, MODEL, NAIVE, finish, tidy
 from pipelines_lib.series.calendar import make_calendar
 from pipelines_lib.series.panel import Panel, make_panel
@@ -37,7 +40,7 @@ def main() -> None:
     drawn = draw_family() | {
         "intervals": draw_intervals(),
         "injected": draw_injected(),
-        "detection_rates": draw_rates(),
+        **draw_found(),
     }
     for name, figure in drawn.items():
         figure.savefig(folder / f"{name}.png", dpi=100)
@@ -124,41 +127,60 @@ def draw_injected() -> Figure:
     return finish(figure)
 
 
-def draw_rates() -> Figure:
-    """Draw what the detector of the job `synthetic-spikes` finds in ten waves without a label."""
-    parameters = resolve_parameters(find_job("synthetic-spikes"))
-    dataset: DatasetConfig = parameters["dataset"]
-    config: DetectorConfig = parameters["detector"]
-    source = {"n_series": 10, "n_steps": 1500, "anomalies": False}
-    dataset = dataset.model_copy(update={"source": dataset.source.model_copy(update=source)})
-    made = SineSource(dataset)
-    rows = made.fetch_rows(dict.fromkeys(made.list_series()), end=None).rows
-    panel = make_panel(rows, calendar=make_calendar(dataset), columns=dataset.columns)
-    split = SplitConfig(validation_steps=100, calibration_steps=300, test_steps=400)
-    fitted = fit_detector(
-        panel,
-        dataset=dataset,
-        config=config.model_copy(update={"split": split}),
-        device=CPU,
-        labels=pd.DataFrame({"series_id": [], "time": []}),
-    )
-    first = fitted.split.test.first
+def draw_found() -> dict[str, Figure]:
+    """Draw what the detector of the job `synthetic-spikes` finds in ten waves, and one event."""
+    fitted, panel = fit_waves()
+    detector, first = fitted.detector, fitted.split.test.first
+    column, period = detector.dataset.target, detector.dataset.source.period
 
     def score(judged: Panel) -> pd.DataFrame:
         since = np.full(len(judged.series_ids), first)
-        return fitted.detector.score_panel(judged, since=since)[0]
+        return detector.score_panel(judged, since=since)[0]
 
     rates = detection_rates(
-        panel,
-        score=score,
-        column=dataset.target,
-        since=first,
-        seed=0,
-        repeats=3,
-        period=dataset.source.period,
+        panel, score=score, column=column, since=first, seed=0, repeats=3, period=period
     )
     print(rates_to_markdown(rates))
-    return draw_detection_rates(rates)
+    shifted = inject_anomalies(
+        panel,
+        column=column,
+        since=first,
+        kind="level_shift",
+        size=SIZES["medium"],
+        seed=0,
+        period=period,
+    ).panel
+    scores = score(shifted).assign(scorer="docs")
+    events = find_events(scores, calendar=panel.calendar, config=detector.event_config)
+    event = events.iloc[0].to_dict()
+    of_series = scores[scores["series_id"] == event["series_id"]]
+    explanation = explain_event(DetectorView(detector, shifted), event, of_series)
+    print(
+        describe_event(
+            explanation,
+            event_id=event["event_id"],
+            severity=event["severity"],
+            p_value=event["p_value"],
+            state=event["state"],
+        )
+    )
+    return {"detection_rates": draw_detection_rates(rates), "event": draw_event(explanation)}
+
+
+def fit_waves() -> tuple[FittedDetector, Panel]:
+    """Fit the detector of the job `synthetic-spikes` to ten waves without an anomaly."""
+    parameters = resolve_parameters(find_job("synthetic-spikes"))
+    dataset: DatasetConfig = parameters["dataset"]
+    config: DetectorConfig = parameters["detector"]
+    waves = {"n_series": 10, "n_steps": 1500, "anomalies": False}
+    dataset = dataset.model_copy(update={"source": dataset.source.model_copy(update=waves)})
+    source = SineSource(dataset)
+    rows = source.fetch_rows(dict.fromkeys(source.list_series()), end=None).rows
+    panel = make_panel(rows, calendar=make_calendar(dataset), columns=dataset.columns)
+    split = SplitConfig(validation_steps=100, calibration_steps=300, test_steps=400)
+    config = config.model_copy(update={"split": split})
+    unlabelled = pd.DataFrame({"series_id": [], "time": []})
+    return fit_detector(panel, dataset=dataset, config=config, device=CPU, labels=unlabelled), panel
 
 
 def make_uneven_walk() -> tuple[Panel, DatasetConfig]:
