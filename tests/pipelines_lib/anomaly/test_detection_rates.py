@@ -79,6 +79,7 @@ def test_detection_rates_count_false_alarms_away_from_the_anomaly_only(noise):
     table = rates(odd, far_out, kinds=["spike"], sizes={"huge": 20}, seed=1)
     # Of 5 x 100 judged steps, a spike and the step behind it are no place for a false alarm.
     assert table["false_alarms_per_1000"].iloc[0] == pytest.approx(1000 * 5 / (500 - 10))
+    assert table["echo_steps"].tolist() == [0]
 
 
 def test_detection_rates_delay_is_from_the_start_of_the_anomaly(noise):
@@ -146,7 +147,18 @@ def test_detection_rates_repeats_take_other_places_and_the_same_seed_the_same(no
     options = {"kinds": ["variance"], "sizes": {"small": 3}}
     once, again = rates(noise, far_out, **options), rates(noise, far_out, **options)
     pd.testing.assert_frame_equal(once, again)
-    assert rates(noise, far_out, repeats=3, **options)["n"].tolist() == [15]
+    seen = []
+
+    def note(panel):
+        seen.append(panel.values[:, 0])
+        return scorer(far_out)(panel)
+
+    options |= {"column": "value", "since": since(noise), "seed": 0}
+    table = detection_rates(noise, score=note, repeats=2, **options)
+    assert table["n"].tolist() == [10]
+    clean, first, second = seen
+    np.testing.assert_array_equal(clean, noise.values[:, 0])
+    assert np.flatnonzero(first != clean).tolist() != np.flatnonzero(second != clean).tolist()
 
 
 def test_detection_rates_where_nothing_can_be_injected_are_unknown(panel_of):

@@ -229,6 +229,15 @@ def test_inject_spikes_moves_the_volume_alone_where_it_is_asked_to(bars):
     assert (spiked.values[:, 4] != bars.values[:, 4]).sum() == 2
 
 
+def test_inject_spikes_keeps_the_volume_at_or_above_zero(bars):
+    since = since_step(bars, 200)
+    volumes = [
+        inject_spikes(bars, column="volume", since=since, seed=seed)[0].column("volume")
+        for seed in range(4)
+    ]
+    assert np.min(volumes) == 0  # 5 step changes are more than any volume
+
+
 def test_inject_spikes_leaves_a_constant_or_short_series_alone(panel_of):
     panel = panel_of({"flat": np.full(300, 5.0), "new": [1.0, 2.0, 4.0]}, start={"new": 290})
     spiked, anomalous = inject_spikes(panel, column="value", since=since_step(panel, 200), seed=0)
