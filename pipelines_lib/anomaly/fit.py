@@ -36,6 +36,9 @@ BASELINES = ("pca", "energy")
 """Judged beside every detector."""
 NETWORKS = ("forecast", "autoencoder")
 SHORTEST_WINDOW = 12
+PAST_ROWS = 500_000
+"""Rows of history whose errors a score is held against at first, the newest: of 948 series two
+years."""
 BAR_FEATURES = ["relative_return", "relative_volume"]
 
 
@@ -221,13 +224,15 @@ def calibrate(
     weights: dict[str, float],
     usable: np.ndarray,
 ) -> tuple[dict[str, Past], Calibration]:
-    """Score everything up to the calibration's last step.
+    """Score the history up to the calibration's last step, of many series only its newer part.
 
     Returns:
         Each part's past errors of all series, and the scores of the calibration rows.
     """
     until = split.calibration.last
     due = (panel.position <= until) & usable[panel.row_series]
+    enough = np.sort(panel.position[due])[-min(PAST_ROWS, int(due.sum()))]
+    due &= panel.position >= min(enough, split.validation.first)
     nothing = Past.nothing(len(panel.series_ids))
     scored = score_stretch(
         stretch, due, parts=parts, weights=weights, pasts=dict.fromkeys(parts, nothing)

@@ -14,7 +14,7 @@ from pipelines_lib.anomaly.parts.base import Stretch, covering
 from pipelines_lib.models import Network
 from pipelines_lib.training import ForecastData
 
-BATCH = 512
+BATCH = 1024
 """Windows forecast at once: always as many, so that a window comes out the same in any company."""
 
 

@@ -19,7 +19,7 @@ PCA_VARIANCE = 0.5
 PCA_WINDOWS = 5_000
 PCA_NUMBERS = 512
 """Numbers (steps x features) of a window that PCA sees at most."""
-BATCH = 512
+BATCH = 1024
 """Windows rebuilt at once: always as many, so that a window comes out the same in any company."""
 
 
