@@ -287,11 +287,9 @@ def to_markdown(night: NightSummary) -> str:
         lines += events_to_markdown(night.events, night.words, dataset=night.dataset)
     if night.rules:
         lines += ["| rule | what happened | count | newest | reason |", "|---|---|---:|---|---|"]
-        lines += [
-            f"| {r.rule} | {r.outcome} | {r.rows:,} | {cell_text(r.example)} "
-            f"| {cell_text(r.reason)} |"
-            for r in night.rules
-        ]
+        for rule in night.rules:
+            texts = f"{cell_text(rule.example)} | {cell_text(rule.reason)}"
+            lines.append(f"| {rule.rule} | {rule.outcome} | {rule.rows:,} | {texts} |")
         lines.append("")
     problems = {**night.failures, **night.left_out}
     if problems:
