@@ -33,8 +33,10 @@ def compare_detectors(
             )
         else:
             judged = fitted.evaluation.judged
-            since = np.full(len(judged.series_ids), fitted.split.test.first)
-            scored, _, _ = champion.score_panel(judged, since=since, device=device)
+            # As its nights would have: from its own calibration on, or its past would lack steps.
+            since = np.full(len(judged.series_ids), champion.calibration.anchor(panel.calendar) + 1)
+            shown = np.full_like(since, fitted.split.test.first)
+            scored, _, _ = champion.score_panel(judged, since=since, shown=shown, device=device)
             champions = scored[["series_id", "time", MODEL]]
             held_out = held_out.merge(champions, on=["series_id", "time"], suffixes=("", "_old"))
             theirs = _missed(held_out, f"{MODEL}_old")

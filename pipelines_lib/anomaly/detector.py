@@ -13,7 +13,7 @@ import torch
 
 from pipelines_lib.anomaly.bundle import load_detector, save_detector
 from pipelines_lib.anomaly.calibration import Calibration
-from pipelines_lib.anomaly.fusion import Past
+from pipelines_lib.anomaly.fusion import PAST_AT_LEAST, Past
 from pipelines_lib.anomaly.parts import Part, Stretch
 from pipelines_lib.anomaly.scoring import Scored, score_stretch
 from pipelines_lib.anomaly.thresholds import Judged, apply_thresholds
@@ -123,13 +123,13 @@ class Detector:
         )
         shown = since if shown is None else shown
         late = panel.position >= shown[panel.row_series]
-        frame = self._rows(panel, scored, np.isfinite(scored.score) & late[scored.rows], earlier)
+        # Smoothing carries errors into steps that were not observed: those are no one's scores.
+        kept = np.isfinite(scored.score) & (stretch.run > 0)[scored.rows] & late[scored.rows]
+        frame = self._rows(panel, scored, kept, earlier)
         waiting = np.zeros(len(panel.series_ids), dtype=bool)
         waiting[panel.row_series[late]] = True
         waiting[panel.row_series[scored.rows[np.isfinite(scored.score)]]] = False
-        need = max(self.window.lookback, NEW_SERIES_STEPS)
-        left_out = explain_unready(panel, stretch.run, np.flatnonzero(waiting), need)
-        return frame, scored.pasts, left_out
+        return frame, scored.pasts, self._explain(panel, stretch, waiting)
 
     def score_rows(self, panel: Panel) -> tuple[pd.DataFrame, dict[str, str]]:
         """Score every step that follows the calibration, as a first night would.
@@ -210,6 +210,22 @@ class Detector:
         if warning:
             _log.warning("%s", warning)
         return Judged(threshold, p_value, anomalous, warning)
+
+    def _explain(self, panel: Panel, stretch: Stretch, waiting: np.ndarray) -> dict[str, str]:
+        """Say why series wait for a score (S,)."""
+        known = np.isin(panel.series_ids, self.series_ids)
+        lookback = self.window.lookback
+        left_out = explain_unready(panel, stretch.run, np.flatnonzero(waiting & known), lookback)
+        steps = np.add.reduceat(stretch.run > 0, panel.offsets[:-1])
+        # Scaled by the first, and then held against errors of its own.
+        need = max(lookback, NEW_SERIES_STEPS) + PAST_AT_LEAST
+        return left_out | {
+            panel.series_ids[number]: (
+                f"new to the detector: it has {steps[number]} complete steps, and is scored after "
+                f"{need}"
+            )
+            for number in np.flatnonzero(waiting & ~known)
+        }
 
     def _is_ready(self, panel: Panel) -> np.ndarray:
         """Return the rows that may be scored (N,): all of known series, late ones of new series."""

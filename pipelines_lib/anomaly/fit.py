@@ -216,7 +216,8 @@ def choose_weights(
     if n_features > 1:
         return {"forecast": 1.0, "autoencoder": 1.0, "energy": 1.0}
     if config.mode == "retrospective":
-        return {"forecast": 1.0, "autoencoder": strength, "shift": 1.0 - strength}
+        weights = {"forecast": 1.0, "autoencoder": strength, "shift": 1.0 - strength}
+        return {name: weight for name, weight in weights.items() if weight > 0}
     return {"forecast": 1.0, "shift": 1.0}
 
 

@@ -22,6 +22,7 @@ from pipelines_lib.anomaly.parts import (
 from pipelines_lib.anomaly.parts.rebuild import fit_pca, pca_lookback
 from pipelines_lib.anomaly.window import Window
 from pipelines_lib.config import DetectorConfig, ForecasterConfig
+from pipelines_lib.errors import SeriesError
 from pipelines_lib.models import Autoencoder, Network, make_forecast_network, normalise_windows
 from pipelines_lib.models.cells import Cell
 from pipelines_lib.series.windows import count_known, make_origins
@@ -36,7 +37,7 @@ from pipelines_lib.training import (
     train,
 )
 
-WINDOWS_AT_LEAST = 12_800
+WINDOWS_AT_LEAST = 8_000
 """Windows that an epoch sees, if need be some of them several times."""
 SIMPLE: dict[str, Part] = {"energy": EnergyPart(), "shift": ShiftPart(), "robust_z": RobustZPart()}
 
@@ -110,6 +111,7 @@ def fit_forecast_part(
         horizon=window.horizon,
         stride=config.stride,
     )
+    _refuse_none(origins, steps=window.lookback + window.horizon)
     values = np.nan_to_num(stretch.inputs.T.ravel())
     data = ForecastData.make(
         values[:, None],
@@ -171,9 +173,18 @@ def _windows(stretch: Stretch, rows: np.ndarray, lookback: int) -> tuple[WindowD
     origins = make_origins(
         count_known(known, offsets=stretch.offsets), offsets=stretch.offsets, lookback=lookback
     )
+    _refuse_none(origins, steps=lookback)
     inputs = np.nan_to_num(stretch.inputs)
     data = WindowData.make(inputs, lookback=lookback, sampling_rate=1, device=stretch.device)
     return data, origins
+
+
+def _refuse_none(origins: np.ndarray, *, steps: int) -> None:
+    if len(origins) == 0:
+        raise SeriesError(
+            f"no series has {steps} known steps in a row to learn from, as a window needs: lower "
+            "lookback or split.*_steps, or give more history"
+        )
 
 
 def _enough(origins: np.ndarray, config: DetectorConfig) -> np.ndarray:
@@ -184,4 +195,4 @@ def _enough(origins: np.ndarray, config: DetectorConfig) -> np.ndarray:
 
 def _some(origins: np.ndarray) -> np.ndarray:
     """Return a few of the windows, evenly spread: what is reported of an epoch."""
-    return origins[:: -(-len(origins) // 512) or 1]
+    return origins[:: -(-len(origins) // 512)]

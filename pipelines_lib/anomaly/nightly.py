@@ -74,7 +74,8 @@ def score_night(
         device=device,
     )
     newest = panel.position[panel.offsets[1:] - 1]
-    went_on = newest >= plan.since
+    # In retrospective mode there is nothing to go on from.
+    went_on = (newest >= plan.since) & (detector.config.mode == "causal")
     states = [
         pd.DataFrame(
             {
@@ -88,8 +89,6 @@ def score_night(
         )[went_on]
         for name, past in pasts.items()
     ]
-    if not states:
-        return ScoredNight(scores, pd.DataFrame(), left_out)
     kept = pd.concat(states, ignore_index=True).assign(scorer=scorer, model_version=version)
     return ScoredNight(scores, kept, left_out)
 

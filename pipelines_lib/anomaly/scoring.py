@@ -67,6 +67,7 @@ def score_stretch(
         error = by_feature.mean(axis=1)
         if stretch.mode == "retrospective":
             deviations[:, number] = stand_out_of_all(error, series=stretch.row_series)[rows]
+            after[name] = pasts[name]
         else:
             deviations[:, number], after[name] = stand_out(
                 error[rows], series=series, past=pasts[name]

@@ -69,9 +69,10 @@ def score_history(
     training = config.training.model_copy(update={"seed": seed})
     config = config.model_copy(update={"mode": mode, "training": training})
     learned = np.arange(len(values)) < (n_train if causal else len(values))
-    if (np.isfinite(values).all(axis=1) & learned).sum() < AT_LEAST:
+    n_known = int((np.isfinite(values).all(axis=1) & learned).sum())
+    if n_known < AT_LEAST:
         raise SeriesError(
-            f"{learned.sum()} steps to learn from, a detector needs {AT_LEAST} known ones: "
+            f"{n_known} known steps to learn from, a detector needs {AT_LEAST}: "
             "give a longer history"
         )
     offsets, one = np.array([0, len(values)]), np.zeros(len(values), dtype=int)

@@ -56,7 +56,7 @@ def choose_window(
         inputs: Scaled features (N, F), NaN where unknown.
         offsets: Series s lies in rows offsets[s]:offsets[s+1] (S+1,).
         rows: True for training rows (N,).
-        config: The detector; what it gives is kept.
+        config: The detector; what it gives is kept, a lookback rounded to whole segments.
         returns: Whether the features are returns and the like.
     """
     period, strength = config.period, 0.0
@@ -70,7 +70,9 @@ def choose_window(
         if not config.lookback:
             wanted = max(12, min(wanted, int(np.median(lengths[lengths > 0])) // 6))
     segment = max(4, round(wanted / SEGMENTS)) if wanted >= 12 else 1
-    lookback = segment * max(3, round(wanted / segment)) if wanted >= 12 else wanted
+    lookback = wanted
+    if config.autoencoder == "segment" and wanted >= 12:
+        lookback = segment * max(3, round(wanted / segment))
     smoothing = config.smoothing_steps or (1 if returns else lookback)
     return Window(period, strength, segment, lookback, smoothing)
 

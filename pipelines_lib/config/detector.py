@@ -94,7 +94,11 @@ class DetectorConfig(NetworkConfig):
         "periodic the series are.",
     )
     lookback: int = Field(
-        0, ge=0, le=10_000, description="Steps in a window; 0: by the period; of returns 30."
+        0,
+        ge=0,
+        le=10_000,
+        description="Steps in a window, at least 2, rounded to whole segments; 0: by the period; "
+        "of returns 30.",
     )
     period: int = Field(
         0, ge=0, le=10_000, description="Steps after which the series repeat; 0: found."
@@ -121,7 +125,8 @@ class DetectorConfig(NetworkConfig):
     training: TrainingConfig = Field(
         default_factory=lambda: TrainingConfig(
             max_epochs=3,
-            batch_size=128,
+            batch_size=64,
+            learning_rate=4e-3,
             windows_per_epoch=25_600,
             loss="mae",
             schedule="cosine",
@@ -135,6 +140,8 @@ class DetectorConfig(NetworkConfig):
     def _check(self) -> Self:
         if "calendar" in self.features:
             raise ValueError("features has 'calendar': the date itself cannot be anomalous")
+        if self.lookback == 1:
+            raise ValueError("lookback 1: a window has at least 2 steps, 0 chooses them")
         if len(set(self.parts)) < len(self.parts):
             raise ValueError("parts names a part twice")
         if self.weights and len(self.weights) != len(self.parts):

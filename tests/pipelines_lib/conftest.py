@@ -22,6 +22,15 @@ from pipelines_lib.series.panel import Panel, make_panel
 CPU = torch.device("cpu")
 SPLIT = SplitConfig(validation_steps=30, calibration_steps=60, test_steps=60)
 TRAINING = TrainingConfig(max_epochs=8, batch_size=32, learning_rate=0.02)
+FEW = TrainingConfig(
+    max_epochs=2,
+    batch_size=32,
+    windows_per_epoch=512,
+    learning_rate=0.02,
+    loss="mae",
+    schedule="cosine",
+    keep="last",
+)
 NO_LABELS = pd.DataFrame({"series_id": [], "time": []})
 
 
@@ -94,9 +103,15 @@ def fitted_forecaster(fit_sine: Callable[..., FittedForecaster]) -> FittedForeca
 
 @pytest.fixture(scope="session")
 def detector_config() -> DetectorConfig:
-    """Return a small detector that is trained in a second."""
+    """Return a small detector of two networks and the shift that is trained in half a second."""
     return DetectorConfig(
-        lookback=12, hidden=8, features=["value"], quantile=0.99, split=SPLIT, training=TRAINING
+        lookback=12,
+        smoothing_steps=4,
+        hidden=8,
+        features=["value"],
+        parts=["forecast", "autoencoder", "shift"],
+        split=SPLIT,
+        training=FEW,
     )
 
 
@@ -129,7 +144,7 @@ def fitted_detector(fit_sine_detector: Callable[..., FittedDetector]) -> FittedD
 
 @pytest.fixture(scope="session")
 def weights_of() -> Callable[[object], list[np.ndarray]]:
-    """Return a function that lists the weights of a model's network."""
+    """Return a function that lists the weights of a forecaster's or a part's network."""
 
     def weights(model: object) -> list[np.ndarray]:
         return [value.numpy() for value in model.network.state_dict().values()]

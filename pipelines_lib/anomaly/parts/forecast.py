@@ -10,12 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from pipelines_lib.anomaly.parts.base import Stretch, covering
+from pipelines_lib.anomaly.parts.base import BATCH, Stretch, covering, few_threads
 from pipelines_lib.models import Network
 from pipelines_lib.training import ForecastData
-
-BATCH = 1024
-"""Windows forecast at once: always as many, so that a window comes out the same in any company."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +64,7 @@ class ForecastPart:
             expected[rows] = np.where(count > 0, mean / count, np.nan)
         return errors, expected
 
+    @few_threads()
     @torch.inference_mode()
     def _forecast(
         self, values: np.ndarray, origins: np.ndarray, device: torch.device

@@ -11,7 +11,7 @@ import torch
 from sklearn.decomposition import PCA
 from torch import Tensor
 
-from pipelines_lib.anomaly.parts.base import Stretch, covering
+from pipelines_lib.anomaly.parts.base import BATCH, Stretch, covering, few_threads
 from pipelines_lib.models import Autoencoder, normalise_windows
 from pipelines_lib.training import WindowData
 
@@ -19,8 +19,6 @@ PCA_VARIANCE = 0.5
 PCA_WINDOWS = 5_000
 PCA_NUMBERS = 512
 """Numbers (steps x features) of a window that PCA sees at most."""
-BATCH = 1024
-"""Windows rebuilt at once: always as many, so that a window comes out the same in any company."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +88,7 @@ def pca_lookback(lookback: int, n_features: int) -> int:
     return max(1, min(lookback, PCA_NUMBERS // n_features))
 
 
+@few_threads()
 @torch.inference_mode()
 def rebuild(
     rebuilt: Callable[[Tensor], Tensor], stretch: Stretch, wanted: np.ndarray, *, lookback: int

@@ -42,7 +42,7 @@ class ShiftPart:
     name: str = "shift"
 
     def errors(self, stretch: Stretch, wanted: np.ndarray) -> np.ndarray:
-        """Return the squared shifts (N, F); NaN until both means are of whole windows."""
+        """Return the shifts (N, F); NaN unless both means are of whole windows."""
         steps, in_series = stretch.window.lookback, stretch.in_series
         recent = trailing_mean(stretch.inputs, steps, in_series=in_series)
         if stretch.mode == "causal":
@@ -54,7 +54,7 @@ class ShiftPart:
         recent[in_series < steps - 1] = np.nan
         before = lagged(recent, 1, in_series=in_series)
         coming = np.full_like(recent, np.nan)
-        coming[: len(recent) - steps + 1] = recent[steps - 1 :]
+        coming[: max(0, len(recent) - steps + 1)] = recent[steps - 1 :]
         lengths = np.diff(stretch.offsets)
         coming[np.repeat(lengths, lengths) - in_series < steps] = np.nan
         return np.abs(coming - before)

@@ -1,120 +1,207 @@
-"""From raw observations to scores, and the bundle."""
+"""From raw observations to scores, what a detector says of bad input, and the bundle."""
 
+import pickle
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
-from pipelines_lib.anomaly.baselines import Energy
-from pipelines_lib.anomaly.detector import Detector
-from pipelines_lib.config import DetectorConfig
-from pipelines_lib.errors import BundleError
-from pipelines_lib.series.scaling import Scaler
-
-NAN = float("nan")
-START = pd.Timestamp("2024-01-01", tz="UTC")
+from pipelines_lib.anomaly.detector import EXTREME, Detector, make_stretch
+from pipelines_lib.errors import BundleError, SeriesError
+from tests.pipelines_lib.anomaly.conftest import LEARNED, PARTS, START
 
 
-@pytest.fixture
-def energetic(sine_dataset):
-    """Return a detector of series A whose score is the squared distance from 10."""
-    return Detector(
-        sine_dataset,
-        DetectorConfig(lookback=3, features=["value"], mode="causal"),
-        ["A"],
-        Scaler(np.array([[10.0]]), np.array([[1.0]])),
-        Energy(),
-        4.0,
-        "2024-01-01T00:00:00.000000",
+def score(fitted, panel=None, **more):
+    panel = fitted.panel() if panel is None else panel
+    return fitted.detector.score_panel(panel, since=fitted.since(panel), **more)
+
+
+def test_score_panel_returns_rows_as_the_lake_has_them(every_part):
+    frame, pasts, left_out = score(every_part)
+    assert list(frame.columns) == [
+        "series_id",
+        "time",
+        "mode",
+        "score",
+        "threshold",
+        "p_value",
+        "anomalous",
+        "part",
+        "feature",
+    ]
+    assert not frame.isna().any().any()
+    assert (frame["anomalous"] == (frame["score"] > frame["threshold"])).all()
+    assert set(frame["part"]) <= set(PARTS)
+    assert set(frame["feature"]) <= set(every_part.columns)
+    assert (list(pasts), left_out) == (PARTS, {})
+
+
+def test_score_panel_shows_from_where_it_is_told(every_part):
+    panel = every_part.panel()
+    whole, ours, _ = score(every_part, panel)
+    late, theirs, _ = score(every_part, panel, shown=every_part.since(panel, 400))
+    kept = whole["time"] >= START + pd.Timedelta(hours=400)
+    columns = ["series_id", "time", "score", "part", "feature"]
+    pd.testing.assert_frame_equal(
+        whole.loc[kept, columns].reset_index(drop=True), late[columns], check_exact=True
+    )
+    assert ours["shift"].total.tolist() == theirs["shift"].total.tolist()
+
+
+def test_score_panel_is_told_of_a_score_far_above_the_usual(every_part):
+    panel = every_part.panel()
+    first = panel.offsets[1]  # of B, which begins at step 100
+    panel.values[first + 300 : first + 306, 0] += 8.0
+    frame, _, _ = score(every_part, panel)
+    frame = frame[frame["series_id"] == "B"]
+    step = (frame["time"] - START) / pd.Timedelta(hours=1)
+    assert frame.loc[step.between(400, 405), "anomalous"].any()
+    assert (
+        frame.loc[step.between(400, 405), "score"].max() > 2 * frame.loc[step < 400, "score"].max()
     )
 
 
-def score(detector, panel, since=0):
-    since = np.full(len(panel.series_ids), panel.position.min() + since)
-    return detector.score_panel(panel, since=since)
-
-
-def test_score_panel_scores_due_steps_in_scaled_units(energetic, panel_of):
-    rows, left_out = score(energetic, panel_of({"A": [10.0, 11.0, 12.0, 7.0, 10.0]}), since=2)
-    assert left_out == {}
-    assert rows["score"].tolist() == [4.0, 9.0, 0.0]
-    assert rows["time"].tolist() == [START + pd.Timedelta(hours=h) for h in (2, 3, 4)]
-    assert (rows["threshold"] == 4.0).all()
-    assert set(rows["mode"]) == {"causal"}
-    assert set(rows["feature"]) == {"value"}
-
-
-def test_score_panel_scores_each_series_from_its_own_step(energetic, panel_of):
-    panel = panel_of({"A": np.arange(8.0, 14.0), "B": np.arange(1.0, 7.0)})
-    first = panel.position[0]
-    rows, _ = energetic.score_panel(panel, since=np.array([first + 4, first + 5]))
-    assert rows["series_id"].tolist() == ["A", "A", "B"]
-
-
-def test_scale_scales_an_unknown_series_by_its_own_rows(energetic, panel_of):
-    scaled = energetic.scale(panel_of({"Z": [100.0, 200.0, 300.0]}))
-    assert scaled[:, 0] == pytest.approx([-1.2247, 0.0, 1.2247], abs=1e-4)
-
-
-def test_score_panel_causal_scales_an_unknown_series_by_earlier_rows_only(energetic, panel_of):
-    calm = [100.0, 300.0, 100.0, 300.0]
-    before, _ = score(energetic, panel_of({"Z": [*calm, 400.0, 200.0]}), since=4)
-    after, _ = score(energetic, panel_of({"Z": [*calm, 400.0, 9000.0]}), since=4)
-    assert before["score"].iloc[0] == after["score"].iloc[0] == 4.0  # ((400 - 200) / 100)^2
-
-    rows, left_out = score(energetic, panel_of({"Z": [100.0, 200.0, 300.0]}))
-    assert len(rows) == 0
-    assert set(left_out) == {"Z"}
-
-
-def test_score_panel_leaves_out_series_with_a_reason(energetic, panel_of):
-    panel = panel_of({"A": [10.0] * 5, "gap": [1.0, 2.0, NAN, 4.0, 5.0], "new": [1.0, 2.0]})
-    first = np.full(3, panel.position.min())
-    rows, left_out = energetic.score_panel(panel, since=first, inputs=energetic.scale(panel))
-    assert set(rows["series_id"]) == {"A"}
-    assert sorted(left_out) == ["gap", "new"]
-    assert all("2" in why and "3" in why for why in left_out.values())
-
-
-def test_score_panel_has_nothing_to_say_of_a_series_that_is_not_due(energetic, panel_of):
-    panel = panel_of({"A": [10.0] * 6, "ended": [1.0, 2.0]})
-    _, left_out = score(energetic, panel, since=4)
+def test_score_rows_scores_what_follows_the_calibration(every_part):
+    frame, left_out = every_part.detector.score_rows(every_part.panel())
+    assert frame["time"].min() == START + pd.Timedelta(hours=LEARNED + 1)
+    pd.testing.assert_frame_equal(frame, score(every_part)[0], check_exact=True)
     assert left_out == {}
 
 
-def test_score_panel_retrospective_scores_cover_only_due_steps(energetic, panel_of):
-    detector = replace(
-        energetic, config=energetic.config.model_copy(update={"mode": "retrospective"})
+def test_score_rows_refuses_rows_that_it_has_learned_from(every_part):
+    with pytest.raises(
+        SeriesError, match=r"newest row is of 2024-01-15.* learned from all up to .*: give later"
+    ):
+        every_part.detector.score_rows(every_part.panel(LEARNED))
+
+
+def test_make_stretch_scales_a_new_series_by_its_first_60_known_steps(every_part):
+    panel = every_part.panel()
+    row = panel.offsets[3]
+    first = panel.values[row : row + 60]
+    scaled = every_part.detector.make_stretch(panel).inputs[row : row + 60]
+    np.testing.assert_allclose(scaled, (first - first.mean(axis=0)) / first.std(axis=0))
+
+
+def test_make_stretch_cuts_what_is_extreme(every_part):
+    panel = every_part.panel()
+    inputs = np.full((len(panel.position), 2), 1e9)
+    inputs[3] = np.nan
+    stretch = make_stretch(inputs, panel, every_part.detector.window, "causal")
+    assert np.nanmax(stretch.inputs) == EXTREME
+    assert stretch.run[:6].tolist() == [1, 2, 3, 0, 1, 2]
+
+
+# --- bad input ---------------------------------------------------------------------------------
+
+
+def test_score_panel_of_a_series_that_has_become_constant(every_part):
+    panel = every_part.panel()
+    rows = slice(panel.offsets[1] + 262, panel.offsets[2])  # B from step 362 on
+    panel.values[rows] = panel.values[rows.start]
+    frame, _, left_out = score(every_part, panel)
+    assert left_out == {}
+    ours = frame[frame["series_id"] == "B"]
+    assert len(ours) == 61
+    assert np.isfinite(ours["score"]).all()
+
+
+def test_score_panel_of_a_new_constant_series(every_part):
+    panel = every_part.panel()
+    panel.values[panel.offsets[3] :] = 5.0
+    ours = score(every_part, panel)[0].query("series_id == 'new'")
+    assert len(ours) == 30
+    assert not ours["anomalous"].any()
+    assert ours["score"].max() < 1e-3
+
+
+def test_score_panel_names_a_series_with_fewer_rows_than_a_window(every_part):
+    panel = every_part.panel()
+    rows = every_part.rows
+    late = rows[(rows["series_id"] == "new") & (rows["time"] >= START + pd.Timedelta(hours=415))]
+    few = replace(every_part, rows=pd.concat([rows[rows["series_id"] != "new"], late])).panel()
+    frame, _, left_out = score(every_part, few)
+    assert left_out == {
+        "new": "new to the detector: it has 5 complete steps, and is scored after 90"
+    }
+    theirs = score(every_part, panel)[0].query("series_id != 'new'")
+    columns = ["series_id", "time", "score", "part"]
+    pd.testing.assert_frame_equal(
+        frame[columns], theirs[columns].reset_index(drop=True), check_exact=True
     )
-    rows, _ = score(detector, panel_of({"A": np.arange(10.0, 18.0)}), since=5)
-    assert rows["score"].tolist() == [25.0, 36.0, 49.0]
 
 
-def test_score_panel_causal_does_not_know_what_follows(fit_sine_detector, sine_panel):
-    detector = fit_sine_detector(mode="causal").detector
-    future = sine_panel.row_in_series > 300
-    changed = replace(
-        sine_panel, values=np.where(future[:, None], 3 * sine_panel.values, sine_panel.values)
-    )
-    since = np.full(4, sine_panel.position[0] + 100)
-    before, after = (detector.score_panel(p, since=since)[0] for p in (sine_panel, changed))
-    past = before["time"] <= START + pd.Timedelta(hours=300)
-    assert (before.loc[~past, "score"] != after.loc[~past, "score"]).all()
-    before, after = before[past], after[past]
-    assert len(before) == 4 * 201
-    pd.testing.assert_frame_equal(before, after, check_exact=True)
+def test_score_panel_names_a_known_series_after_a_gap(every_part):
+    rows = every_part.rows
+    hour = (rows["time"] - START) / pd.Timedelta(hours=1)
+    alone = replace(every_part.detector, parts={"forecast": every_part.detector.parts["forecast"]})
+    gone = (rows["series_id"] == "B") & hour.between(340, 410)
+    panel = replace(every_part, rows=rows[~gone]).panel()
+    frame, _, left_out = alone.score_panel(panel, since=every_part.since(panel))
+    assert left_out == {"B": "only its newest 9 steps have every feature, a window needs 12"}
+    assert set(frame["series_id"]) == {"A", "C", "new"}
 
 
-def test_load_bundle_scores_bit_for_bit_as_what_was_saved(fitted_detector, sine_panel, tmp_path):
-    detector = fitted_detector.detector
-    detector.save_bundle(tmp_path)
-    loaded = Detector.load_bundle(tmp_path)
-    ours, theirs = score(detector, sine_panel)[0], score(loaded, sine_panel)[0]
-    assert len(ours) == 4 * 420
+def test_score_panel_has_nothing_to_say_of_a_series_that_has_ended(every_part):
+    panel = every_part.panel()
+    _, _, left_out = every_part.detector.score_panel(panel, since=every_part.since(panel, 395))
+    assert "C" not in left_out  # it ended at 389
+
+
+# --- bundle ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", params=["causal", "retrospective"])
+def saved(request, fit_every_part, tmp_path_factory):
+    fitted = fit_every_part(2, mode=request.param)
+    folder = tmp_path_factory.mktemp("bundle")
+    fitted.detector.save_bundle(folder)
+    return fitted, folder
+
+
+def test_load_bundle_scores_bit_for_bit_as_what_was_saved(saved, monkeypatch):
+    fitted, folder = saved
+
+    def refuse(*_, **__):
+        raise RuntimeError("something was unpickled")
+
+    for name in ("load", "loads", "Unpickler"):
+        monkeypatch.setattr(pickle, name, refuse)
+    monkeypatch.setattr(torch, "load", refuse)
+    loaded = Detector.load_bundle(folder)
+    ours, theirs = score(fitted)[0], score(replace(fitted, detector=loaded))[0]
+    assert len(ours) == 60 + 61 + 31 + (30 if fitted.detector.config.mode == "causal" else 60)
     pd.testing.assert_frame_equal(ours, theirs, check_exact=True)
-    assert (loaded.threshold, loaded.config) == (detector.threshold, detector.config)
-    assert loaded.calibrated_until == detector.calibrated_until
+
+
+def test_load_bundle_returns_every_field(saved):
+    fitted, folder = saved
+    ours, loaded = fitted.detector, Detector.load_bundle(folder)
+    for name in ("dataset", "config", "features", "series_ids", "window", "weights"):
+        assert getattr(loaded, name) == getattr(ours, name)
+    assert loaded.calibrated_until == ours.calibrated_until
+    assert list(loaded.parts) == list(ours.parts)
+    for name, past in ours.pasts.items():
+        for field, values in vars(past).items():
+            np.testing.assert_array_equal(getattr(loaded.pasts[name], field), values)
+    for field in ("score", "series_id", "time"):
+        np.testing.assert_array_equal(
+            getattr(loaded.calibration, field), getattr(ours.calibration, field)
+        )
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_detector_of_one_part_is_fitted_saved_and_scores(fit_every_part, tmp_path, name):
+    fitted = fit_every_part(2, parts=[name])
+    assert list(fitted.detector.parts) == [name]
+    fitted.detector.save_bundle(tmp_path)
+    loaded = replace(fitted, detector=Detector.load_bundle(tmp_path))
+    ours, theirs = score(fitted)[0], score(loaded)[0]
+    assert set(ours["part"]) == {name}
+    assert ours["score"].nunique() > 20
+    pd.testing.assert_frame_equal(ours, theirs, check_exact=True)
 
 
 def test_load_bundle_refuses_a_bundle_of_another_kind(fitted_forecaster, tmp_path):

@@ -6,13 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines_lib.config import TrainingConfig
+from pipelines_lib.anomaly.fit import choose_weights, fit_detector
+from pipelines_lib.config import DetectorConfig
 from pipelines_lib.errors import SeriesError
+from tests.pipelines_lib.conftest import CPU, NO_LABELS
 
 # 420 steps with gaps of one: train until step 266, validation 268-297, calibration 299-358,
 # test 360-419.
 LAST_TRAINING, LAST_CALIBRATION, FIRST_TEST = 266, 358, 360
-ONCE = {"training": TrainingConfig(max_epochs=1, batch_size=32)}
+SIMPLE = {"parts": ["shift", "energy"]}
 
 
 def changed_after(panel, step):
@@ -20,14 +22,21 @@ def changed_after(panel, step):
     return replace(panel, values=np.where(later[:, None], 30 - 2 * panel.values, panel.values))
 
 
+def check_same_parts(ours, theirs, weights_of):
+    for name in ("forecast", "autoencoder"):
+        pairs = zip(weights_of(ours.parts[name]), weights_of(theirs.parts[name]), strict=True)
+        for one, other in pairs:
+            np.testing.assert_array_equal(one, other)
+
+
 @pytest.fixture(scope="module")
 def planted(sine_panel):
-    """Return the sines with a level shift of two steps in every series, and its labels."""
+    """Return the sines with two steps far off in every series, three times, and its labels."""
     values, rows = sine_panel.values.copy(), []
     for number in range(4):
         for step in (370, 390, 410):
             rows += [sine_panel.offsets[number] + step + number + i for i in (0, 1)]
-    values[rows] += 2.0
+    values[rows] += 4.0
     labels = pd.DataFrame(
         {
             "series_id": np.array(sine_panel.series_ids)[sine_panel.row_series[rows]],
@@ -39,38 +48,53 @@ def planted(sine_panel):
 
 def test_fit_detector_finds_planted_anomalies(fit_sine_detector, planted):
     panel, labels = planted
-    evaluation = fit_sine_detector(panel, labels).evaluation
+    evaluation = fit_sine_detector(panel, labels, smoothing_steps=1, parts=["forecast"]).evaluation
     chance = 24 / 240
     assert evaluation.truth == "labels"
     assert (evaluation.metrics["anomalous_steps"], evaluation.metrics["test_steps"]) == (24, 240)
     assert evaluation.metrics["average_precision"] > 6 * chance
     assert evaluation.metrics["recall"] > 0.6
-    assert evaluation.scores.loc[evaluation.scores["anomalous"], "score"].median() > 5 * (
-        evaluation.scores.loc[~evaluation.scores["anomalous"], "score"].median()
+    scores = evaluation.scores
+    assert scores.loc[scores["anomaly"], "score"].median() > 5 * (
+        scores.loc[~scores["anomaly"], "score"].median()
     )
 
 
-def test_fit_detector_finds_injected_anomalies_where_none_are_labelled(fitted_detector):
+def test_fit_detector_injects_anomalies_where_none_are_labelled(fitted_detector):
     evaluation = fitted_detector.evaluation
-    chance = evaluation.metrics["anomalous_steps"] / evaluation.metrics["test_steps"]
     assert evaluation.truth == "injected"
-    assert evaluation.metrics["average_precision"] > 5 * chance
+    assert evaluation.scores["anomaly"].sum() == evaluation.metrics["anomalous_steps"] == 8
+    chance = 8 / evaluation.metrics["test_steps"]
+    assert evaluation.metrics["forecast_average_precision"] > 2 * chance
 
 
-def test_fit_detector_judges_baselines_on_the_same_rows(fitted_detector):
+def test_fit_detector_judges_parts_and_baselines_on_the_same_rows(fitted_detector):
     scores = fitted_detector.evaluation.scores
-    assert set(scores.columns) >= {"autoencoder", "pca", "energy", "anomalous"}
-    assert scores[["autoencoder", "pca", "energy"]].notna().all().all()
-    assert set(fitted_detector.baselines) == {"pca", "energy"}
-    assert {"pca_average_precision", "skill_pct", "skill_vs_energy_pct"} <= set(
-        fitted_detector.evaluation.metrics
+    methods = ["score", "forecast", "autoencoder", "shift", "pca", "energy"]
+    assert scores[methods].notna().all().all()
+    assert set(fitted_detector.others) == {"pca", "energy"}
+    assert set(fitted_detector.trainings) == {"forecast", "autoencoder"}
+    assert {
+        "pca_average_precision",
+        "shift_average_precision",
+        "skill_pct",
+        "skill_vs_energy_pct",
+    } <= set(fitted_detector.evaluation.metrics)
+
+
+def test_fit_detector_reports_both_networks_beside_a_score_without_them(fit_sine_detector):
+    fitted = fit_sine_detector(**SIMPLE)
+    assert list(fitted.detector.parts) == ["shift", "energy"]
+    assert set(fitted.others) == {"pca", "forecast", "autoencoder"}
+    assert {"forecast_average_precision", "autoencoder_average_precision"} <= set(
+        fitted.evaluation.metrics
     )
 
 
 def test_fit_detector_ignores_labels_before_the_test_part(fit_sine_detector, planted):
     _, labels = planted
     early = labels.assign(time=labels["time"] - pd.Timedelta(hours=100))
-    assert fit_sine_detector(labels=early, **ONCE).evaluation.truth == "injected"
+    assert fit_sine_detector(labels=early, **SIMPLE).evaluation.truth == "injected"
 
 
 def test_fit_detector_ignores_labels_of_what_is_not_there(fit_sine_detector, planted):
@@ -78,74 +102,52 @@ def test_fit_detector_ignores_labels_of_what_is_not_there(fit_sine_detector, pla
     foreign = pd.concat(
         [labels.assign(series_id="Z"), labels.assign(time=labels["time"] + pd.Timedelta(days=999))]
     )
-    assert fit_sine_detector(labels=foreign, **ONCE).evaluation.truth == "injected"
+    assert fit_sine_detector(labels=foreign, **SIMPLE).evaluation.truth == "injected"
 
 
-@pytest.mark.parametrize("mode", ["causal", "retrospective"])
-def test_fit_detector_threshold_does_not_change_with_test_rows(
-    fit_sine_detector, sine_panel, weights_of, mode
+def test_fit_detector_does_not_change_with_test_rows(
+    fit_sine_detector, fitted_detector, sine_panel, weights_of
 ):
-    ours = fit_sine_detector(mode=mode, **ONCE).detector
-    theirs = fit_sine_detector(
-        changed_after(sine_panel, LAST_CALIBRATION), mode=mode, **ONCE
-    ).detector
-    assert ours.threshold == theirs.threshold
-    np.testing.assert_array_equal(ours.scaler.center, theirs.scaler.center)
-    for one, other in zip(weights_of(ours), weights_of(theirs), strict=True):
-        np.testing.assert_array_equal(one, other)
+    ours = fitted_detector.detector
+    theirs = fit_sine_detector(changed_after(sine_panel, LAST_CALIBRATION)).detector
+    np.testing.assert_array_equal(ours.calibration.score, theirs.calibration.score)
+    for name, past in ours.pasts.items():
+        np.testing.assert_array_equal(past.total, theirs.pasts[name].total)
+    check_same_parts(ours, theirs, weights_of)
 
 
-def test_fit_detector_threshold_does_change_with_calibration_rows(fit_sine_detector, sine_panel):
-    ours = fit_sine_detector(**ONCE).detector
-    theirs = fit_sine_detector(changed_after(sine_panel, 330), **ONCE).detector
-    assert ours.threshold != theirs.threshold
+def test_fit_detector_calibrates_on_calibration_rows(
+    fitted_detector, fit_sine_detector, sine_panel
+):
+    ours = fitted_detector.detector.calibration
+    assert len(ours.score) == 4 * 60
+    start = np.datetime64("2024-01-01", "us")
+    assert ours.time.min() == start + np.timedelta64(299, "h")
+    assert ours.time.max() == start + np.timedelta64(LAST_CALIBRATION, "h")
+    theirs = fit_sine_detector(changed_after(sine_panel, 330)).detector.calibration
+    early = ours.time <= start + np.timedelta64(330, "h")
+    np.testing.assert_array_equal(ours.score[early], theirs.score[early])
+    assert (ours.score != theirs.score)[~early].mean() > 0.9
 
 
 def test_fit_detector_scales_and_learns_from_training_rows_only(
-    fit_sine_detector, sine_panel, weights_of
+    fit_sine_detector, fitted_detector, sine_panel, weights_of
 ):
-    ours = fit_sine_detector(**ONCE)
-    theirs = fit_sine_detector(changed_after(sine_panel, LAST_TRAINING), **ONCE)
+    ours, theirs = fitted_detector, fit_sine_detector(changed_after(sine_panel, LAST_TRAINING))
     np.testing.assert_array_equal(ours.detector.scaler.center, theirs.detector.scaler.center)
     np.testing.assert_array_equal(ours.detector.scaler.scale, theirs.detector.scaler.scale)
-    for one, other in zip(weights_of(ours.detector), weights_of(theirs.detector), strict=True):
-        np.testing.assert_array_equal(one, other)
-    np.testing.assert_array_equal(ours.baselines["pca"].mean, theirs.baselines["pca"].mean)
+    assert ours.detector.window == theirs.detector.window
+    check_same_parts(ours.detector, theirs.detector, weights_of)
+    np.testing.assert_array_equal(ours.others["pca"].mean, theirs.others["pca"].mean)
 
 
-def test_fit_detector_gives_bit_equal_weights_again(fit_sine_detector, fitted_detector, weights_of):
+def test_fit_detector_gives_bit_equal_parts_again(fit_sine_detector, fitted_detector, weights_of):
     again = fit_sine_detector()
-    for one, other in zip(
-        weights_of(again.detector), weights_of(fitted_detector.detector), strict=True
-    ):
-        np.testing.assert_array_equal(one, other)
-    assert again.detector.threshold == fitted_detector.detector.threshold
+    check_same_parts(again.detector, fitted_detector.detector, weights_of)
+    np.testing.assert_array_equal(
+        again.detector.calibration.score, fitted_detector.detector.calibration.score
+    )
     assert again.evaluation.metrics == fitted_detector.evaluation.metrics
-
-
-def test_fit_detector_threshold_is_the_quantile_of_calibration_scores(fitted_detector, sine_panel):
-    detector = replace(
-        fitted_detector.detector,
-        config=fitted_detector.detector.config.model_copy(update={"mode": "causal"}),
-    )
-    first = sine_panel.position[0]
-    rows, _ = detector.score_panel(sine_panel, since=np.full(4, first + 299))
-    hour = (rows["time"] - pd.Timestamp("2024-01-01", tz="UTC")) // pd.Timedelta(hours=1)
-    calibration = rows.loc[hour <= LAST_CALIBRATION, "score"]
-    refit = np.quantile(calibration, 0.99)
-    # Retrospective scores average these errors with others: of the same size, not the same.
-    assert len(calibration) == 240
-    assert refit / 3 < fitted_detector.detector.threshold < 3 * refit
-
-
-def test_fit_detector_causal_threshold_is_exactly_the_quantile(fit_sine_detector, sine_panel):
-    fitted = fit_sine_detector(mode="causal", **ONCE)
-    rows, _ = fitted.detector.score_panel(
-        sine_panel, since=np.full(4, sine_panel.position[0] + 299)
-    )
-    hour = (rows["time"] - pd.Timestamp("2024-01-01", tz="UTC")) // pd.Timedelta(hours=1)
-    calibration = rows.loc[hour <= LAST_CALIBRATION, "score"]
-    assert fitted.detector.threshold == pytest.approx(np.quantile(calibration, 0.99), rel=1e-5)
 
 
 def test_fit_detector_says_until_when_it_has_learned(fitted_detector):
@@ -154,13 +156,83 @@ def test_fit_detector_says_until_when_it_has_learned(fitted_detector):
     )
 
 
+def test_fit_detector_past_holds_all_errors_until_then(fitted_detector):
+    # The shift is known from the 24th step on; a forecast from the 13th.
+    pasts = fitted_detector.detector.pasts
+    assert pasts["shift"].n.tolist() == [LAST_CALIBRATION + 1 - 23] * 4
+    assert pasts["forecast"].n.tolist() == [LAST_CALIBRATION + 1 - 12] * 4
+
+
+def test_fit_detector_resumes_each_network_from_a_file_of_its_own(
+    fit_sine_detector, fitted_detector, sine_panel, sine_dataset, tmp_path, weights_of
+):
+    seen = []
+
+    def stop(report):
+        seen.append({path.name for path in tmp_path.iterdir()})
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+
+    def fit(on_epoch):
+        return fit_detector(
+            sine_panel,
+            dataset=sine_dataset,
+            config=fitted_detector.detector.config,
+            device=CPU,
+            labels=NO_LABELS,
+            checkpoint=tmp_path / "run.safetensors",
+            on_epoch=on_epoch,
+        )
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(stop)
+    assert seen[-1] == {"run-autoencoder.safetensors"}
+    check_same_parts(fit(lambda report: None).detector, fitted_detector.detector, weights_of)
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- bad input ---------------------------------------------------------------------------------
+
+
 def test_fit_detector_leaves_out_a_constant_series(fit_sine_detector, panel_of, sine_panel):
     panel = panel_of({"A": sine_panel.values[:420, 0], "flat": np.full(420, 5.0)})
-    fitted = fit_sine_detector(panel, **ONCE)
+    fitted = fit_sine_detector(panel, **SIMPLE)
     assert list(fitted.left_out) == ["flat"]
-    assert "constant" in fitted.left_out["flat"]
+    assert "constant over its 267 training steps" in fitted.left_out["flat"]
     assert fitted.detector.series_ids == ["A"]
     assert set(fitted.evaluation.scores["series_id"]) == {"A"}
+
+
+def test_fit_detector_refuses_series_that_are_all_constant(fit_sine_detector, panel_of):
+    panel = panel_of({"A": np.full(420, 3.0), "flat": np.full(420, 5.0)})
+    with pytest.raises(SeriesError, match=r"none of 2 series can be learned from.*constant"):
+        fit_sine_detector(panel)
+
+
+def test_fit_detector_learns_around_a_stretch_that_was_not_observed(
+    fit_sine_detector, panel_of, sine_panel
+):
+    values = sine_panel.values[:420, 0].copy()
+    values[100:160] = np.nan
+    fitted = fit_sine_detector(panel_of({"A": values}))
+    assert np.isfinite(fitted.detector.calibration.score).all()
+    assert fitted.evaluation.metrics["test_steps"] == 60
+
+
+def test_fit_detector_leaves_out_a_series_with_fewer_rows_than_a_window(
+    fit_sine_detector, panel_of, sine_panel
+):
+    waves = {"A": sine_panel.values[:420, 0], "late": sine_panel.values[420:580, 0]}
+    fitted = fit_sine_detector(panel_of(waves, start={"late": 260}), **SIMPLE)
+    assert fitted.left_out == {"late": "7 complete steps before the split, 13 are needed"}
+
+
+@pytest.mark.parametrize(("lookback", "need"), [(240, 288), (266, 270)])
+def test_fit_detector_refuses_a_window_longer_than_all_history(fit_sine_detector, lookback, need):
+    with pytest.raises(
+        SeriesError, match=rf"no series has {need} known steps in a row .*: lower lookback"
+    ):
+        fit_sine_detector(lookback=lookback)
 
 
 def test_fit_detector_refuses_an_unknown_training_series(fit_sine_detector):
@@ -171,3 +243,26 @@ def test_fit_detector_refuses_an_unknown_training_series(fit_sine_detector):
 def test_fit_detector_refuses_short_history(fit_sine_detector, panel_of, sine_panel):
     with pytest.raises(SeriesError, match="too little history"):
         fit_sine_detector(panel_of({"A": sine_panel.values[:150, 0]}))
+
+
+# --- weights -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fields", "more", "weights"),
+    [
+        ({}, {}, {"forecast": 1.0, "shift": 1.0}),
+        ({}, {"n_features": 3}, {"forecast": 1.0, "shift": 1.0, "energy": 1.0}),
+        (
+            {"mode": "retrospective"},
+            {"strength": 0.75},
+            {"forecast": 1.0, "shift": 0.25, "autoencoder": 0.75},
+        ),
+        ({}, {"bars": True, "n_features": 2}, {"robust_z": 1.0, "autoencoder": 1.0}),
+        ({"parts": ["pca", "shift"]}, {}, {"pca": 1.0, "shift": 1.0}),
+        ({"parts": ["pca", "shift"], "weights": [3, 0.5]}, {}, {"pca": 3.0, "shift": 0.5}),
+    ],
+)
+def test_choose_weights(fields, more, weights):
+    given = {"strength": 0.0, "n_features": 1, "bars": False, **more}
+    assert choose_weights(DetectorConfig(**fields), **given) == weights

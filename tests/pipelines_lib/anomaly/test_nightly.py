@@ -1,4 +1,4 @@
-"""From night to night: nothing is scored twice, nothing is missed, events follow the scores."""
+"""From night to night: what is due, what stands, and who is named instead."""
 
 from dataclasses import replace
 
@@ -6,236 +6,189 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines_lib.anomaly.nightly import first_due_positions, update_events
+from pipelines_lib.anomaly.nightly import plan_night
 from pipelines_lib.lake import Lake
-from pipelines_lib.series.panel import make_panel
-from pipelines_lib.tables import EVENTS, SCORES
-
-SCORER = "sensors-detector"
-LEARNED = 358
-"""Last step (of 420) that the detector's threshold has seen."""
-
-
-@pytest.fixture(params=["retrospective", "causal"])
-def detector(request, fitted_detector):
-    """Return the detector in both modes, with a threshold that is often passed."""
-    fitted = fitted_detector.detector
-    config = fitted.config.model_copy(update={"mode": request.param})
-    return replace(fitted, config=config, threshold=fitted.threshold / 8)
+from pipelines_lib.tables import SCORE_STATES, SCORES
+from tests.pipelines_lib.anomaly.conftest import LEARNED, PARTS, START
+from tests.pipelines_lib.anomaly.nights import (
+    SCORER,
+    check_same,
+    restate,
+    run_night,
+    scores_of,
+)
 
 
-@pytest.fixture
-def until(sine_rows, sine_panel):
-    """Return a factory of the panel as it was known at a step."""
-
-    def make(step, series="ABCD"):
-        last = sine_rows["time"].min() + pd.Timedelta(hours=step)
-        rows = sine_rows[(sine_rows["time"] <= last) & sine_rows["series_id"].isin(list(series))]
-        return make_panel(rows, calendar=sine_panel.calendar, columns=("value",))
-
-    return make
+@pytest.fixture(scope="module")
+def simple(fit_every_part):
+    """Return a detector without networks, whose threshold is fitted again every 7 steps."""
+    fitted = fit_every_part(1, parts=["shift", "energy"])
+    return fitted.with_threshold(kind="quantile", quantile=0.9, refit_steps=7)
 
 
-def run_night(lake, detector, panel) -> tuple[int, list]:
-    """Score what is due as the detect task does; return the rows scored and the new events."""
-    since = first_due_positions(lake, "sensors", detector, panel, scorer=SCORER)
-    rows, _ = detector.score_panel(panel, since=since)
-    stamped = rows.assign(
-        scorer=SCORER, stale=None, data_version=1, run_id="run", model_version="1"
+@pytest.fixture(scope="module")
+def looking_back(fit_every_part):
+    """Return a retrospective detector."""
+    return fit_every_part(1, mode="retrospective")
+
+
+def plan(lake, fitted, newest=410, version="1", scorer=SCORER):
+    """Return the first steps that are computed and shown, and the pasts."""
+    panel = fitted.panel(newest)
+    planned = plan_night(lake, "waves", fitted.detector, panel, scorer=scorer, version=version)
+    zero = fitted.since(panel, 0)
+    return list(planned.since - zero), list(planned.shown - zero), planned.pasts
+
+
+def hours(times) -> list[int]:
+    return ((times - START) / pd.Timedelta(hours=1)).astype(int).tolist()
+
+
+def test_plan_night_begins_after_the_calibration(lake, simple):
+    since, shown, pasts = plan(lake, simple)
+    assert since == shown == [LEARNED + 1] * 4
+    assert pasts["energy"].n[:3].tolist() == simple.detector.pasts["energy"].n.tolist()
+    assert pasts["energy"].n[3] == 0
+
+
+def test_plan_night_goes_on_where_each_series_stood(lake, simple):
+    run_night(lake, simple, simple.panel(400, series=("A", "C")))
+    run_night(lake, simple, simple.panel(370, series=("B",)))
+    since, shown, pasts = plan(lake, simple)
+    assert since == shown == [401, 371, 390, LEARNED + 1]
+    learned = simple.detector.pasts["energy"].n
+    assert pasts["energy"].n.tolist() == [learned[0] + 42, learned[1] + 12, learned[2] + 31, 0]
+
+
+def test_plan_night_computes_what_a_killed_night_has_shown_already(lake, simple):
+    run_night(lake, simple, simple.panel(365))
+    run_night(lake, simple, simple.panel(380), killed=True)
+    since, shown, _ = plan(lake, simple)
+    assert since == [366] * 4
+    assert shown == [381, 381, 381, 366]  # the new one has no score yet
+
+
+def test_plan_night_begins_anew_after_a_restatement_and_shows_what_is_stale(lake, simple):
+    run_night(lake, simple, simple.panel(400))
+    assert restate(lake, "B", 380) == 21
+    since, shown, _ = plan(lake, simple)
+    assert since == [401, LEARNED + 1, 390, 401]
+    assert shown == [401, 380, 390, 401]
+
+
+def test_plan_night_leaves_what_a_newer_version_has_learned_from(lake, simple):
+    run_night(lake, simple, simple.panel(400))
+    restate(lake, "B", 365)
+    later = replace(
+        simple.detector,
+        calibration=replace(
+            simple.detector.calibration, until=str(np.datetime64("2024-01-17T05", "us"))
+        ),
     )
-    lake.merge_rows("sensors", SCORES, stamped)
-    new = update_events(lake, "sensors", detector, panel.calendar, scorer=SCORER)
-    return len(rows), new
+    since, shown, _ = plan(lake, replace(simple, detector=later), version="2")
+    learned = 16 * 24 + 5
+    assert since == [learned + 1] * 4
+    assert shown == [401, learned + 1, learned + 1, 401]
 
 
-def stored(lake, table) -> pd.DataFrame:
-    return lake.read_rows("sensors", table)
+def test_plan_night_knows_its_own_scorer_only(lake, simple):
+    run_night(lake, simple, simple.panel(400))
+    since, shown, _ = plan(lake, simple, scorer="another")
+    assert since == shown == [LEARNED + 1] * 4
 
 
-def test_first_due_positions_starts_after_what_was_learned(lake, detector, until):
-    panel = until(400)
-    since = first_due_positions(lake, "sensors", detector, panel, scorer=SCORER)
-    assert (since - panel.position[0]).tolist() == [LEARNED + 1] * 4
+def test_score_night_repeated_writes_nothing(lake, simple):
+    first = run_night(lake, simple, simple.panel(400))
+    assert len(first.scores) == 41 + 42 + 31 + 11
+    versions = [lake.table_version("waves", table) for table in (SCORES, SCORE_STATES)]
+    again = run_night(lake, simple, simple.panel(400))
+    assert (len(again.scores), len(again.states)) == (0, 0)
+    assert [lake.table_version("waves", table) for table in (SCORES, SCORE_STATES)] == versions
 
 
-def test_first_due_positions_starts_after_the_newest_score(lake, detector, until):
-    run_night(lake, detector, until(400, "AB"))
-    run_night(lake, detector, until(390, "C"))
-    panel = until(410)
-    since = first_due_positions(lake, "sensors", detector, panel, scorer=SCORER)
-    back = 11 if detector.config.mode == "retrospective" else 0
-    expected = [401 - back, 401 - back, 391 - back, LEARNED + 1]
-    assert (since - panel.position[0]).tolist() == expected
+def test_score_night_scores_only_what_is_new(lake, simple):
+    run_night(lake, simple, simple.panel(400))
+    night = run_night(lake, simple, simple.panel(402))
+    assert night.scores.groupby("series_id")["time"].agg(hours).to_dict() == {
+        name: [401, 402] for name in ("A", "B", "new")
+    }
 
 
-def test_first_due_positions_never_goes_back_into_what_was_learned(lake, detector, until):
-    run_night(lake, detector, until(LEARNED + 4))
-    panel = until(370)
-    since = first_due_positions(lake, "sensors", detector, panel, scorer=SCORER)
-    step = LEARNED + (1 if detector.config.mode == "retrospective" else 5)
-    assert (since - panel.position[0]).tolist() == [step] * 4
+def test_score_night_of_a_new_version_goes_on_without_rewriting(lake, simple, tmp_path):
+    run_night(lake, simple, simple.panel(380))
+    before = scores_of(lake)
+    second = simple.with_threshold(kind="mad", k=1.0, refit_steps=7)
+    for newest in (391, 400, 419):
+        run_night(lake, second, second.panel(newest), version="2")
+    after = scores_of(lake)
+    check_same(after[after["model_version"] == "1"].reset_index(drop=True), before)
+    # It says from there on what it would have said in one night.
+    at_once = Lake(str(tmp_path / "at once"))
+    run_night(at_once, simple, simple.panel(380))
+    run_night(at_once, second, second.panel(), version="2")
+    check_same(after, scores_of(at_once))
+    made = after[after["model_version"] == "2"]
+    assert {name: hours(rows)[0] for name, rows in made.groupby("series_id")["time"]} == {
+        "A": 381,
+        "B": 381,
+        "C": 381,
+        "new": 390,
+    }
+    # And its own scores are of a past without a hole.
+    alone = Lake(str(tmp_path / "alone"))
+    run_night(alone, second, second.panel(), version="2")
+    theirs = scores_of(alone)
+    theirs = theirs[theirs["time"] >= START + pd.Timedelta(hours=381)]
+    assert made["score"].tolist() == theirs["score"].tolist()
 
 
-def test_first_due_positions_knows_its_own_scorer_and_mode_only(lake, detector, until):
-    other = "causal" if detector.config.mode == "retrospective" else "retrospective"
-    run_night(
-        lake,
-        replace(detector, config=detector.config.model_copy(update={"mode": other})),
-        until(400),
-    )
-    panel = until(410)
-    since = first_due_positions(lake, "sensors", detector, panel, scorer=SCORER)
-    assert (since - panel.position[0]).tolist() == [LEARNED + 1] * 4
+def test_score_night_scores_a_late_series_after_its_first_90_steps(lake, simple):
+    night = run_night(lake, simple, simple.panel(359))
+    assert night.left_out == {
+        "new": "new to the detector: it has 60 complete steps, and is scored after 90"
+    }
+    assert run_night(lake, simple, simple.panel(389)).left_out.keys() == {"new"}
+    night = run_night(lake, simple, simple.panel(391))
+    assert night.left_out == {}
+    assert hours(night.scores.loc[night.scores["series_id"] == "new", "time"]) == [390, 391]
 
 
-def restate(lake, panel, series, step):
-    """Mark the scores of a series stale from a step on, as an ingest does."""
-    rows = stored(lake, SCORES)
-    time = panel.times(np.array([0]))[0] + np.timedelta64(step, "h")
-    touched = rows[(rows["series_id"] == series) & (rows["time"].dt.tz_localize(None) >= time)]
-    lake.merge_rows("sensors", SCORES, touched.assign(stale="restated"))
-    return len(touched)
+def test_score_night_gives_no_score_where_nothing_was_observed(lake, simple):
+    rows = simple.rows
+    hour = (rows["time"] - START) / pd.Timedelta(hours=1)
+    gone = (rows["series_id"] == "B") & hour.between(365, 390)
+    fitted = replace(simple, rows=rows[~gone])
+    assert "B" not in run_night(lake, fitted, fitted.panel(380)).left_out
+    run_night(lake, fitted, fitted.panel(400))
+    found = scores_of(lake)
+    b = found[found["series_id"] == "B"]
+    assert hours(b["time"]) == [*range(359, 365), *range(391, 401)]
 
 
-def test_first_due_positions_goes_back_to_what_is_stale(lake, detector, until):
-    run_night(lake, detector, until(400))
-    panel = until(410)
-    assert restate(lake, panel, "B", 380) == 21
-    since = first_due_positions(lake, "sensors", detector, panel, scorer=SCORER)
-    back = 11 if detector.config.mode == "retrospective" else 0
-    assert (since - panel.position[0]).tolist() == [401 - back, 380 - back] + [401 - back] * 2
-
-
-def test_first_due_positions_goes_back_to_one_stale_score_among_valid_ones(
-    lake, detector, until, write_scores
+@pytest.mark.parametrize("newest", [400, 419])
+def test_score_night_in_retrospective_mode_scores_all_again_and_leaves_no_state(
+    lake, looking_back, newest
 ):
-    write_scores(detector, np.zeros(400 - LEARNED), first=LEARNED + 1)
-    write_scores(detector, [0], first=390, stale="restated")
-    panel = until(410)
-    since = first_due_positions(lake, "sensors", detector, panel, scorer=SCORER)
-    back = 11 if detector.config.mode == "retrospective" else 0
-    assert (since - panel.position[0]).tolist() == [390 - back] + [LEARNED + 1] * 3
+    run_night(lake, looking_back, looking_back.panel(380))
+    run_night(lake, looking_back, looking_back.panel(newest))
+    found = scores_of(lake)
+    assert set(found["mode"]) == {"retrospective"}
+    assert lake.table_version("waves", SCORE_STATES) is None
+    panel = looking_back.panel(newest)
+    frame, _, _ = looking_back.detector.score_panel(panel, since=looking_back.since(panel))
+    check_same(found, frame)
+    assert found.groupby("series_id").size()["B"] == newest - LEARNED
 
 
-def test_first_due_positions_leaves_stale_scores_of_what_was_learned(
-    lake, detector, until, write_scores
-):
-    write_scores(detector, [0, 0], first=LEARNED - 20, stale="restated")
-    write_scores(detector, np.zeros(41), first=LEARNED + 1)
-    panel = until(410)
-    since = first_due_positions(lake, "sensors", detector, panel, scorer=SCORER)
-    back = 11 if detector.config.mode == "retrospective" else 0
-    assert (since - panel.position[0]).tolist() == [400 - back] + [LEARNED + 1] * 3
-
-
-def test_night_after_a_restatement_scores_the_new_history(
-    lake, detector, until, sine_rows, sine_panel, tmp_path
-):
-    run_night(lake, detector, until(400))
-    restate(lake, until(400), "B", 380)
-    changed = sine_rows.copy()
-    step = (changed["time"] - changed["time"].min()) / pd.Timedelta(hours=1)
-    changed.loc[(changed["series_id"] == "B") & (step >= 380), "value"] += 3
-    panel = make_panel(changed[step <= 405], calendar=sine_panel.calendar, columns=("value",))
-    run_night(lake, detector, panel)
-    whole = Lake(str(tmp_path / "whole"))
-    run_night(whole, detector, panel)
-    pd.testing.assert_frame_equal(stored(lake, SCORES), stored(whole, SCORES), rtol=1e-4)
-    pd.testing.assert_frame_equal(stored(lake, EVENTS), stored(whole, EVENTS), rtol=1e-4)
-    assert stored(lake, SCORES)["stale"].isna().all()
-
-
-def test_nights_one_by_one_end_in_the_same_scores_as_all_at_once(lake, detector, until, tmp_path):
-    for step in (380, 381, 400, 419):
-        run_night(lake, detector, until(step))
-    whole = Lake(str(tmp_path / "whole"))
-    run_night(whole, detector, until(419))
-    ours, theirs = stored(lake, SCORES), stored(whole, SCORES)
-    assert len(ours) == 4 * 61
-    pd.testing.assert_frame_equal(ours, theirs, rtol=1e-4)
-    ours, theirs = stored(lake, EVENTS), stored(whole, EVENTS)
-    assert len(ours) > 3
-    pd.testing.assert_frame_equal(ours, theirs, rtol=1e-4)
-
-
-def test_run_again_on_the_same_night_changes_nothing(lake, detector, until):
-    run_night(lake, detector, until(400))
-    versions = [lake.table_version("sensors", table) for table in (SCORES, EVENTS)]
-    _, new = run_night(lake, detector, until(400))
-    assert new == []
-    assert [lake.table_version("sensors", table) for table in (SCORES, EVENTS)] == versions
-
-
-def test_causal_night_scores_only_what_is_new(lake, fitted_detector, until):
-    causal = fitted_detector.detector.config.model_copy(update={"mode": "causal"})
-    detector = replace(fitted_detector.detector, config=causal)
-    assert run_night(lake, detector, until(400))[0] == 4 * 42
-    assert run_night(lake, detector, until(401))[0] == 4
-    assert run_night(lake, detector, until(401))[0] == 0
-
-
-@pytest.fixture
-def write_scores(lake, sine_panel):
-    """Return a function that stores hand-made scores of series A from step 0 on."""
-
-    def write(detector, scores, first=0, stale=None):
-        frame = pd.DataFrame(
-            {
-                "series_id": "A",
-                "time": pd.Series(sine_panel.times(np.arange(first, first + len(scores)))),
-                "mode": detector.config.mode,
-                "scorer": SCORER,
-                "score": np.asarray(scores, dtype=float),
-                "threshold": 2.0,
-                "feature": "value",
-                "stale": stale,
-                "data_version": 1,
-                "run_id": "run",
-                "model_version": "1",
-            }
-        )
-        frame["time"] = frame["time"].dt.tz_localize("UTC")
-        lake.merge_rows("sensors", SCORES, frame)
-        return update_events(lake, "sensors", detector, sine_panel.calendar, scorer=SCORER)
-
-    return write
-
-
-def test_update_events_tells_what_is_new(lake, detector, write_scores):
-    assert write_scores(detector, [0, 5, 0, 0]) == [("A", "2024-01-01T01:00:00+00:00")]
-    assert write_scores(detector, [0, 0, 7, 8], first=4) == [("A", "2024-01-01T06:00:00+00:00")]
-    assert stored(lake, EVENTS)["peak_score"].tolist() == [5.0, 8.0]
-
-
-def test_update_events_lengthens_an_event_without_calling_it_new(lake, detector, write_scores):
-    write_scores(detector, [0, 0, 5])
-    assert write_scores(detector, [6, 0], first=3) == []
-    events = stored(lake, EVENTS)
-    assert (len(events), events["n_steps"][0], events["peak_score"][0]) == (1, 2, 6.0)
-
-
-def test_update_events_drops_an_event_whose_scores_have_fallen(lake, detector, write_scores):
-    write_scores(detector, [5, 0, 0, 5])
-    assert write_scores(detector, [1, 0, 0, 5]) == []
-    assert stored(lake, EVENTS)["start"].dt.hour.tolist() == [3]
-    assert write_scores(detector, [1, 0, 0, 1]) == []
-    assert len(stored(lake, EVENTS)) == 0
-
-
-def test_update_events_ignores_stale_scores(lake, detector, write_scores):
-    write_scores(detector, [5, 0, 0, 5])
-    assert write_scores(detector, [5], first=3, stale="restated") == []
-    assert stored(lake, EVENTS)["start"].dt.hour.tolist() == [0]
-    assert write_scores(detector, [6], first=3) == [("A", "2024-01-01T03:00:00+00:00")]
-
-
-def test_update_events_of_a_quiet_night(lake, detector, write_scores):
-    assert write_scores(detector, [0, 1, 0]) == []
-    assert len(stored(lake, EVENTS)) == 0
-
-
-def test_update_events_leaves_the_events_of_others(lake, detector, write_scores, sine_panel):
-    write_scores(detector, [5, 0, 0, 5])
-    new = update_events(lake, "sensors", detector, sine_panel.calendar, scorer="another")
-    assert new == []
-    assert len(stored(lake, EVENTS)) == 2
+def test_score_night_names_the_part_and_feature_of_each_score(lake, fit_every_part):
+    fitted = fit_every_part(3)
+    rows = fitted.rows.copy()
+    spiked = (rows["series_id"] == "B") & (rows["time"] == START + pd.Timedelta(hours=400))
+    rows.loc[spiked, "c1"] += 40.0
+    fitted = replace(fitted, rows=rows)
+    run_night(lake, fitted, fitted.panel(400))
+    found = scores_of(lake)
+    assert set(found["part"]) <= set(PARTS)
+    top = found.loc[found["score"].idxmax()]
+    assert (top["series_id"], top["feature"], hours(pd.Series([top["time"]]))) == ("B", "c1", [400])
+    assert top["anomalous"]
