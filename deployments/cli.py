@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from deployments.event_commands import events, label
 from pipelines_lib.errors import ConfigError, TidewatchError
 
 app = typer.Typer(
@@ -134,6 +135,10 @@ def quarantine(
         at=datetime.now(UTC),
     )
     print_release(done, console)
+
+
+app.command()(events)
+app.command()(label)
 
 
 @app.command()

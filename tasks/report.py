@@ -2,6 +2,8 @@
 
 import base64
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -15,10 +17,16 @@ from tasks.ingest import Ingested
 from tasks.train import Trained
 
 if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from pipelines_lib.anomaly.explanation import Explanation
     from pipelines_lib.config import DatasetConfig
     from pipelines_lib.reports.html import Section
     from pipelines_lib.reports.summary import ModelLine, NightSummary
+    from pipelines_lib.tracking.tracker import Run
 
+PICTURE_DPI = 110
 HELD_OUT = ("forecast_1", "error_by_horizon", "scores_1")
 """Pictures of the champions' training runs that a night shows again."""
 
@@ -41,7 +49,13 @@ def write_report(
     from dataclasses import replace
 
     from pipelines_lib.reports.html import render_html
-    from pipelines_lib.reports.night import draw_night, summarise_night
+    from pipelines_lib.reports.night import draw_forecasts, summarise_night
+    from pipelines_lib.reports.night_events import (
+        describe_events,
+        draw_events,
+        make_event_pictures,
+        read_night_events,
+    )
     from pipelines_lib.reports.summary import to_markdown
 
     context, began = open_context(), perf_counter()
@@ -51,18 +65,23 @@ def write_report(
     stages |= {f"train {t.name.removeprefix(dataset + '-')}": t.seconds for t in trained}
     stages |= {"forecast": forecast.seconds} if forecast else {}
     stages |= {"detect": detection.seconds} if detection else {}
-    scorer = {
-        "detector": detection.model if detection else "",
-        "mode": detection.mode if detection else "",
-    }
-    night, frames = summarise_night(
+    events = read_night_events(
+        context.lake,
+        declared,
+        detector=detection.model if detection else "",
+        mode=detection.mode if detection else "",
+        new=detection.new_events if detection else [],
+    )
+    explanations = _explain(context, declared, detection, events)
+    words, figures = describe_events(events, explanations), draw_events(explanations)
+    night, forecasts = summarise_night(
         context.lake,
         declared,
         ingested=ingested.report,
         models=models,
         forecaster=forecast.model if forecast else "",
-        **scorer,
-        new_events=detection.new_events if detection else [],
+        events=events,
+        words=words,
         skipped=_skipped(ingested, trained, forecast, detection),
         left_out=_left_out(context, dataset, ingested, forecast, detection),
         seconds=stages,
@@ -70,17 +89,21 @@ def write_report(
     file_name = night.newest.replace(" ", "T").replace(":", "") + ".html"
     path = context.settings.reports_dir / dataset / file_name
     with context.tracker.run(dataset, "nightly", name=f"{dataset} {night.newest}") as run:
-        sections = [
-            *draw_night(context.lake, declared, frames, **scorer),
-            held_out,
-        ]
+        sections = [draw_forecasts(context.lake, declared, forecasts), held_out]
         stages["report"] = perf_counter() - began
         night = replace(night, report=str(path), run_id=run.run_id, seconds=stages)
-        page = render_html(night, sections, made_at=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
+        page = render_html(
+            night,
+            sections,
+            events=make_event_pictures(figures, words),
+            made_at=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        )
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(page, encoding="utf-8")
         run.log_file(path, "report")
         run.log_text("summary.md", to_markdown(night))
+        run.log_text("events.csv", events.to_csv(index=False))
+        _log_event_pictures(run, figures)
         run.log_config(declared, prefix="dataset.")
         run.log_metrics(ingested.report.metrics | _metrics(night))
         run.set_tags(_table_versions(context, declared))
@@ -91,6 +114,38 @@ def write_report(
         description=f"{dataset}: night of {night.newest}",
     )
     return night
+
+
+def _explain(
+    context: Context,
+    declared: "DatasetConfig",
+    detection: Detection | None,
+    events: "pd.DataFrame",
+) -> dict[str, "Explanation"]:
+    """Explain the few events that are worth a picture, in the order in which they are shown."""
+    from pipelines_lib.anomaly.detector import Detector
+    from pipelines_lib.anomaly.explain import explain_events
+    from pipelines_lib.reports.night_events import EXPLAINED, choose_events
+    from pipelines_lib.tracking import load_champion
+
+    if detection is None or len(events) == 0:
+        return {}
+    champion = load_champion(context.tracker, detection.model, Detector.load_bundle)
+    if champion is None:
+        return {}
+    _, detector = champion
+    return explain_events(
+        context.lake, declared, detector, choose_events(events), at_most=EXPLAINED
+    )
+
+
+def _log_event_pictures(run: "Run", figures: dict[str, "Figure"]) -> None:
+    """Log the pictures as events/EVENT.png."""
+    with TemporaryDirectory() as folder:
+        for name, figure in figures.items():
+            path = Path(folder) / f"{name}.png"
+            figure.savefig(path, dpi=PICTURE_DPI)
+            run.log_file(path, "events")
 
 
 def _table_versions(context: Context, declared: "DatasetConfig") -> dict[str, str]:
@@ -189,6 +244,7 @@ def _metrics(night: "NightSummary") -> dict[str, float]:
         "series_forecast": night.n_forecast_series,
         "events_new": night.n_new_events,
         "events": night.n_events,
+        "alerts_new": night.n_alerts,
     }
     metrics |= {f"repaired.{rule}": count for rule, count in night.repaired.items()}
     metrics |= {f"quarantined.{rule}": count for rule, count in night.quarantined.items()}

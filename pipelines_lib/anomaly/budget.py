@@ -17,7 +17,12 @@ ROUNDING = 1 + 1e-12
 
 
 def alarms_within_budget(
-    p_value: np.ndarray, night: np.ndarray, *, budget: float, method: Method
+    p_value: np.ndarray,
+    night: np.ndarray,
+    *,
+    budget: float,
+    method: Method,
+    watched: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Choose alarms so that clean nights have `budget` of them in the mean.
 
@@ -27,9 +32,11 @@ def alarms_within_budget(
 
     Args:
         p_value: One a series and night (n,), NaN: not scored.
-        night: Number of the night of each (n,); a night must be given whole.
+        night: Number of the night of each (n,).
         budget: Alarms a night.
         method: bonferroni or benjamini_hochberg.
+        watched: How many series are watched at each (n,), so that one which is scored alone, a
+            day late, does not get the budget of all; where more are scored, or None: those.
 
     Returns:
         Which are alarms (n,), and the limit (n,) that their p-value was held against.
@@ -38,6 +45,8 @@ def alarms_within_budget(
     nights, at = np.unique(night, return_inverse=True)
     count = np.bincount(at[scored], minlength=len(nights))
     m = np.maximum(count, 1)
+    if watched is not None:
+        np.maximum.at(m, at, watched)
     level = np.minimum(budget, m)
     if method == "benjamini_hochberg":
         sizes, size_at = np.unique(m, return_inverse=True)

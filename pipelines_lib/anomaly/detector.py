@@ -3,6 +3,7 @@
 Shapes: N rows, F features, S series, M calibration scores.
 """
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from pipelines_lib.anomaly.calibration import Calibration
 from pipelines_lib.anomaly.fusion import PAST_AT_LEAST, Past
 from pipelines_lib.anomaly.parts import Part, Stretch
 from pipelines_lib.anomaly.scoring import Scored, score_stretch
-from pipelines_lib.anomaly.thresholds import apply_thresholds
+from pipelines_lib.anomaly.thresholds import Judged, apply_thresholds
 from pipelines_lib.anomaly.window import Window
 from pipelines_lib.config import DatasetConfig, DetectorConfig, EventConfig
 from pipelines_lib.errors import SeriesError
@@ -24,6 +25,8 @@ from pipelines_lib.series.panel import Panel
 from pipelines_lib.series.parts import explain_unready
 from pipelines_lib.series.scaling import Scaler, fit_scaler, prefer_fitted
 from pipelines_lib.series.windows import count_known
+
+_log = logging.getLogger(__name__)
 
 EXTREME = 20.0
 """Scaled inputs are cut here, so that one value cannot drown a network."""
@@ -59,7 +62,7 @@ class Detector:
         events = self.config.events
         if events.max_gap >= 0:
             return events
-        gap = 1 if self.dataset.kind == "bars" else 2 * self.window.lookback
+        gap = 1 if self.window.smoothing_steps == 1 else 2 * self.window.lookback
         return events.model_copy(update={"max_gap": gap})
 
     def make_stretch(self, panel: Panel, device: torch.device | None = None) -> Stretch:
@@ -158,18 +161,7 @@ class Detector:
         self, panel: Panel, scored: Scored, kept: np.ndarray, earlier: Calibration | None
     ) -> pd.DataFrame:
         rows, score = scored.rows[kept], scored.score[kept]
-        past = self.calibration if earlier is None else self.calibration.join(earlier)
-        position = panel.position[rows]
-        judged = apply_thresholds(
-            score,
-            position=position,
-            series=panel.row_series[rows],
-            past=past.score,
-            past_series=past.numbers(panel.series_ids),
-            past_position=panel.calendar.positions(past.time),
-            anchor=self.calibration.anchor(panel.calendar),
-            config=self.config.threshold,
-        )
+        judged = self._judge(panel, rows, score, earlier)
         ids, parts = (np.array(each, dtype=object) for each in (panel.series_ids, list(self.parts)))
         features = np.array(feature_names(self.features, panel), dtype=object)
         return pd.DataFrame(
@@ -185,6 +177,39 @@ class Detector:
                 "feature": features[scored.feature[kept]],
             }
         )
+
+    def _judge(
+        self, panel: Panel, rows: np.ndarray, score: np.ndarray, earlier: Calibration | None
+    ) -> Judged:
+        """Hold scores against earlier ones; those of steps learned from against the calibration's.
+
+        A study has scores of both kinds, a night only of later steps.
+        """
+        past = self.calibration if earlier is None else self.calibration.join(earlier)
+        anchor = self.calibration.anchor(panel.calendar)
+        learned = panel.position[rows] <= anchor
+        threshold, p_value = np.full((2, len(rows)), np.nan)
+        anomalous, warning = np.zeros(len(rows), dtype=bool), ""
+        for some, position in (
+            (learned, np.full(len(rows), anchor + 1)),
+            (~learned, panel.position[rows]),
+        ):
+            judged = apply_thresholds(
+                score[some],
+                position=position[some],
+                series=panel.row_series[rows[some]],
+                past=past.score,
+                past_series=past.numbers(panel.series_ids),
+                past_position=panel.calendar.positions(past.time),
+                anchor=anchor,
+                config=self.config.threshold,
+            )
+            threshold[some], p_value[some] = judged.threshold, judged.p_value
+            anomalous[some] = judged.anomalous
+            warning = judged.warning or warning
+        if warning:
+            _log.warning("%s", warning)
+        return Judged(threshold, p_value, anomalous, warning)
 
     def _explain(self, panel: Panel, stretch: Stretch, waiting: np.ndarray) -> dict[str, str]:
         """Say why series wait for a score (S,)."""

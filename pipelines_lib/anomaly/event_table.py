@@ -21,7 +21,7 @@ IGNORED = "ignored until "
 BETWEEN_REASONS = "; "
 READ = [
     *("series_id", "time", "mode", "scorer", "score", "threshold", "p_value"),
-    *("anomalous", "part", "feature", "run_id", "model_version"),
+    *("part", "feature", "run_id", "model_version"),
 ]
 """Columns of scores that events are made of."""
 
@@ -59,9 +59,9 @@ def update_events(
     columns = ["series_id", "start", "mode", "scorer", "n_steps"]
     before = lake.read_rows(dataset, EVENTS, columns=columns, equal=of_scorer)
     lake.replace_rows(dataset, EVENTS, found, scope=of_scorer)
-    had = pd.Series(before["n_steps"].to_numpy(), index=event_ids(before))
-    steps_before = found["event_id"].map(had)
-    new = steps_before.isna()
+    had = pd.Series(before["n_steps"].to_numpy(dtype=float), index=event_ids(before))
+    steps_before = had.reindex(found["event_id"]).to_numpy()
+    new = np.isnan(steps_before)
     return NightEvents(
         new=found["event_id"][new].tolist(),
         extended=found["event_id"][found["n_steps"] > steps_before].tolist(),
@@ -128,11 +128,15 @@ def list_events(
 
 def _read_alarms(lake: Lake, dataset: str, of_scorer: dict[str, str]) -> pd.DataFrame:
     """Read the valid alarms: few rows of many, chosen before they become a frame."""
-    scores = lake.read_table(dataset, SCORES, columns=[*READ, "stale"], equal=of_scorer)
+    scores = lake.read_table(
+        dataset, SCORES, columns=[*READ, "anomalous", "stale"], equal=of_scorer
+    )
     # Rows of schemas before 3 do not say whether they are alarms.
     anomalous = pc.coalesce(scores["anomalous"], pc.greater(scores["score"], scores["threshold"]))
-    valid = scores.filter(pc.and_(pc.is_null(scores["stale"]), anomalous)).select(READ)
-    return to_pandas(valid.cast(pa.schema([SCORES.schema.field(name) for name in READ])))
+    valid = pc.and_(pc.is_null(scores["stale"]), anomalous)
+    # Text as the engine holds it cannot be filtered; column by column, to keep the copies small.
+    columns = [scores[name].cast(SCORES.schema.field(name).type).filter(valid) for name in READ]
+    return to_pandas(pa.table(columns, names=READ)).assign(anomalous=True)
 
 
 def _say_ignored(events: pd.DataFrame, verdicts: pd.DataFrame) -> pd.Series:

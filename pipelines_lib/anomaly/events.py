@@ -35,7 +35,7 @@ def find_events(
             `feature`; further columns are carried from an event's peak. Rows without an alarm
             may be missing.
         calendar: Tells how many steps lie between two times.
-        config: Gap, length and cool-down.
+        config: Gap (found out already: 0 or more), length and cool-down.
         newest: Time of the newest scored step by series; None: the newest among `scores`.
 
     Returns:
@@ -70,7 +70,7 @@ def find_events(
     )
     events = events.drop(columns=OF_A_STEP).reset_index(drop=True)
     events["event_id"] = event_ids(events)
-    scored = pd.to_datetime(events["series_id"].map(newest), utc=True)
+    scored = pd.to_datetime(newest.reindex(events["series_id"]), utc=True)
     start, end, last = (
         calendar.positions(naive_times(times)) for times in (events["start"], events["end"], scored)
     )

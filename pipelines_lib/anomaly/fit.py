@@ -13,7 +13,7 @@ import torch
 
 from pipelines_lib.anomaly.calibration import Calibration
 from pipelines_lib.anomaly.detector import Detector, make_stretch
-from pipelines_lib.anomaly.evaluation import DetectorEvaluation, evaluate_detector
+from pipelines_lib.anomaly.evaluation import SHOWN, DetectorEvaluation, evaluate_detector
 from pipelines_lib.anomaly.fusion import Past
 from pipelines_lib.anomaly.learn import (
     SIMPLE,
@@ -97,6 +97,7 @@ def fit_detector(
     refuse_unknown_series(config.train_series, panel, "train_series")
     bars = dataset.kind == "bars"
     features = config.features or (BAR_FEATURES if bars else list(dataset.columns))
+    returns = all(name in SHOWN for name in features)
     split = make_split(
         first=int(panel.position.min()),
         last=panel.last_position,
@@ -120,9 +121,13 @@ def fit_detector(
     learned = in_training & usable[panel.row_series]
     if config.train_series:
         learned &= np.isin(panel.series_ids, config.train_series)[panel.row_series]
-    window = choose_window(inputs, offsets=panel.offsets, rows=learned, config=config, bars=bars)
+    window = choose_window(
+        inputs, offsets=panel.offsets, rows=learned, config=config, returns=returns
+    )
     stretch = make_stretch(inputs, panel, window, config.mode, device)
-    weights = choose_weights(config, strength=window.strength, n_features=len(features), bars=bars)
+    weights = choose_weights(
+        config, strength=window.strength, n_features=len(features), returns=returns
+    )
     fitted = fit_parts(
         stretch,
         names=set(weights) | {*BASELINES, *NETWORKS},
@@ -194,25 +199,26 @@ def fit_parts(
 
 
 def choose_weights(
-    config: DetectorConfig, *, strength: float, n_features: int, bars: bool
+    config: DetectorConfig, *, strength: float, n_features: int, returns: bool
 ) -> dict[str, float]:
     """Return the weight of each part of the score: the config's, or those that did well.
 
-    The forecaster and the shift always count. In retrospective mode so does the autoencoder, the
-    more the series repeat themselves, at the cost of the shift: what breaks a pattern is then
-    stranger than what changes a level. Energy is hard to beat where there are many features.
+    Returns and the like say all by a single step. Of one feature the forecaster and the shift
+    count. In retrospective mode so does the autoencoder, the more the series repeat themselves, at
+    the cost of the shift: what breaks a pattern is then stranger than what changes a level. Of
+    several features energy is hard to beat, and a shift of one of them says little.
     """
     if config.parts:
         names = config.parts
         return dict(zip(names, config.weights or [1.0] * len(names), strict=True))
-    if bars:
+    if returns:
         return {"robust_z": 1.0, "autoencoder": 1.0}
-    weights = {"forecast": 1.0, "shift": 1.0}
-    if config.mode == "retrospective":
-        weights |= {"autoencoder": strength, "shift": 1.0 - strength}
     if n_features > 1:
-        weights["energy"] = 1.0
-    return weights
+        return {"forecast": 1.0, "autoencoder": 1.0, "energy": 1.0}
+    if config.mode == "retrospective":
+        weights = {"forecast": 1.0, "autoencoder": strength, "shift": 1.0 - strength}
+        return {name: weight for name, weight in weights.items() if weight > 0}
+    return {"forecast": 1.0, "shift": 1.0}
 
 
 def calibrate(

@@ -53,7 +53,7 @@ def score_night(
 ) -> ScoredNight:
     """Score what is new in a dataset, from where the last night ended.
 
-    In retrospective mode everything that the detector has not learned from is scored again.
+    In retrospective mode the whole history is scored again.
 
     Args:
         lake: Where scores and states lie.
@@ -107,7 +107,8 @@ def plan_night(
     since = np.full(n_series, learned + 1)
     pasts = detector.pasts_of(panel.series_ids)
     if detector.config.mode == "retrospective":
-        return Plan(since, since, pasts)
+        first = panel.position[panel.offsets[:-1]]
+        return Plan(first, first, pasts)
     number = pd.Series(np.arange(n_series), index=panel.series_ids)
     scored = {"scorer": scorer, "mode": detector.config.mode}
     stale = _first_stale(lake, dataset, scored, calendar, later_than=learned)

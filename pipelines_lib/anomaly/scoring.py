@@ -55,6 +55,7 @@ def score_stretch(
         weights: Weight of each part in the score, by name; parts without one are scored alone.
         pasts: Earlier errors of each part, of the stretch's series; ignored in retrospective mode.
     """
+    due = due & (stretch.run > 0)  # a mean over the steps before would speak for a missing one
     rows = np.flatnonzero(due)
     deviations = np.full((len(rows), len(parts)), np.nan)
     strongest = np.zeros((len(rows), len(parts)), dtype=int)

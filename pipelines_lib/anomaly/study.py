@@ -79,11 +79,11 @@ def score_history(
     scaler = fit_scaler(values, series=one, n_series=1, rows=learned, kind=config.scaler)
     inputs = np.clip(scaler.transform(values, one), -EXTREME, EXTREME)
     began = time.process_time()
-    window = choose_window(inputs, offsets=offsets, rows=learned, config=config, bars=False)
+    window = choose_window(inputs, offsets=offsets, rows=learned, config=config, returns=False)
     run = count_known(np.isfinite(inputs).all(axis=1), offsets=offsets)
     stretch = Stretch(inputs, offsets, run, window, mode, torch.device("cpu"))
     weights = choose_weights(
-        config, strength=window.strength, n_features=values.shape[1], bars=False
+        config, strength=window.strength, n_features=values.shape[1], returns=False
     )
     everything, past = np.ones(len(values), dtype=bool), Past.nothing(1)
 

@@ -58,7 +58,7 @@ def apply_thresholds(
     block is judged by all scores before it, of `past` and of `scores`: a night that gives its new
     scores, with all the others as `past`, gets the very numbers of one that gives everything as
     `scores`. With an alert budget the p-values are conformal, and a threshold is the score at
-    which the p-value reaches the night's limit.
+    which the p-value reaches the night's limit, for as many series as had scores before the block.
 
     Args:
         scores: To be judged (N,); NaN is no alarm.
@@ -101,22 +101,27 @@ def _judge_within_budget(given: _Scores, walk: "_Walk", config: ThresholdConfig)
     for rows, pool, _ in walk.pools():
         p_value[rows] = Conformal(pool).p_values(given.score[rows])
         most = max(most, len(pool))
+    watched = walk.count_series()
     _, limit = alarms_within_budget(
-        p_value, given.position, budget=config.alert_budget, method=config.budget_method
+        p_value,
+        given.position,
+        budget=config.alert_budget,
+        method=config.budget_method,
+        watched=watched,
     )
     # The limits of a night need the p-values of all its series: a second walk.
     for rows, pool, _ in walk.pools():
         threshold[rows] = Conformal(pool).values_at(limit[rows])
-    warning = "" if np.isfinite(threshold).any() else _warn_of_few(given, most, config)
+    warning = "" if np.isfinite(threshold).any() else _warn_of_few(given, watched, most, config)
     return Judged(threshold, p_value, given.score > threshold, warning)
 
 
-def _warn_of_few(given: _Scores, most: int, config: ThresholdConfig) -> str:
+def _warn_of_few(given: _Scores, watched: np.ndarray, most: int, config: ThresholdConfig) -> str:
     """Return why no step can be an alarm; empty: there was none to judge."""
-    _, sizes = np.unique(given.position[np.isfinite(given.score)], return_counts=True)
-    if len(sizes) == 0:
+    if len(watched) == 0:
         return ""
-    m = int(sizes.max())
+    _, sizes = np.unique(given.position, return_counts=True)
+    m = int(max(watched.max(), sizes.max()))
     least = least_past(config.alert_budget, m, config.budget_method)
     return (
         f"no step can be an alarm: a budget of {config.alert_budget:g} false alarms a night over "
@@ -135,6 +140,13 @@ class _Walk:
     first: np.ndarray
     """First position of the block of each judged score."""
     config: ThresholdConfig
+
+    def count_series(self) -> np.ndarray:
+        """Return how many series have scores before the block of each judged score, at least 1."""
+        order = np.lexsort((self.known.position, self.known.series))
+        _, begins = np.unique(self.known.series[order], return_index=True)
+        earliest = np.sort(self.known.position[order][begins])
+        return np.maximum(np.searchsorted(earliest, self.first), 1)
 
     def pools(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
         """Yield judged rows with the scores before their block: at least 20, else none.

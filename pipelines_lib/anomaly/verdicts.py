@@ -176,7 +176,7 @@ def advise_threshold(events: pd.DataFrame, verdicts: pd.DataFrame) -> Advice | N
         cuts = np.ceil(severity.max(keepdims=True) * 100) / 100
     kept = severity > cuts[:, None]
     hits, drops = (kept & true).sum(axis=1), (~kept & ~true).sum(axis=1)
-    f1 = 2 * hits / (hits + true.sum() + (~true).sum() - drops)
+    f1 = 2 * hits / np.maximum(hits + true.sum() + (~true).sum() - drops, 1)
     best = 0 if drops[0] else int(f1.argmax())
     if not drops[best]:
         return None
@@ -202,6 +202,6 @@ def _fixed_k(events: pd.DataFrame, cut: float) -> float | None:
 
 def _judged(events: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
     """Return the events judged true or false, with that in `true`."""
-    said = verdicts[verdicts["verdict"].isin([TRUE, FALSE])][["event_id", "verdict"]]
-    judged = events.merge(said, on="event_id")
-    return judged.assign(true=judged["verdict"].eq(TRUE))
+    said = verdicts[verdicts["verdict"].isin([TRUE, FALSE])]
+    true = said[["event_id"]].assign(true=said["verdict"].eq(TRUE))
+    return events.merge(true, on="event_id")

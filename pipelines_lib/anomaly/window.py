@@ -44,24 +44,24 @@ def choose_window(
     offsets: np.ndarray,
     rows: np.ndarray,
     config: DetectorConfig,
-    bars: bool,
+    returns: bool,
 ) -> Window:
     """Choose the window of a detector from training rows.
 
     Without a lookback in the config it is the period, or as many whole periods as make 60 steps,
     but no more than a sixth of the median series; cut into about ten segments of at least 4 steps.
-    Bars, whose returns repeat nothing, have 30 steps and are not smoothed.
+    Returns, which repeat nothing, have 30 steps and are not smoothed.
 
     Args:
         inputs: Scaled features (N, F), NaN where unknown.
         offsets: Series s lies in rows offsets[s]:offsets[s+1] (S+1,).
         rows: True for training rows (N,).
         config: The detector; what it gives is kept, a lookback rounded to whole segments.
-        bars: Whether the features are those of bars.
+        returns: Whether the features are returns and the like.
     """
     period, strength = config.period, 0.0
     lengths = np.diff(np.concatenate([[0], np.cumsum(rows)])[offsets])
-    if bars and not period:
+    if returns and not period:
         wanted = config.lookback or 30
     else:
         found, strength = _common_period(inputs, offsets=offsets, rows=rows, period=period)
@@ -73,7 +73,7 @@ def choose_window(
     lookback = wanted
     if config.autoencoder == "segment" and wanted >= 12:
         lookback = segment * max(3, round(wanted / segment))
-    smoothing = config.smoothing_steps or (1 if bars else lookback)
+    smoothing = config.smoothing_steps or (1 if returns else lookback)
     return Window(period, strength, segment, lookback, smoothing)
 
 

@@ -58,7 +58,7 @@ class EventConfig(Config):
         ge=-1,
         le=10_000,
         description="Steps without an alarm that do not split an event; -1: two windows, as far "
-        "as scores remember; bars: 1.",
+        "as scores remember; of returns 1.",
     )
     min_steps: int = Field(1, ge=1, le=10_000, description="Alarms that make an event.")
     cooldown_steps: int = Field(
@@ -75,7 +75,7 @@ class DetectorConfig(NetworkConfig):
     features: list[str] = Field(
         default_factory=list,
         description="Columns to watch, the same names as for the forecaster; empty: all value "
-        "columns; bars: relative_return and relative_volume.",
+        "columns; of bars relative_return and relative_volume.",
     )
     mode: Literal["causal", "retrospective"] = Field(
         "causal",
@@ -85,8 +85,8 @@ class DetectorConfig(NetworkConfig):
     parts: list[PartName] = Field(
         default_factory=list,
         description="What the score is made of; empty: forecast and shift, in retrospective mode "
-        "the autoencoder too, and energy where there are several features; bars: robust_z and "
-        "autoencoder.",
+        "the autoencoder too; of several features forecast, autoencoder and energy; of returns "
+        "robust_z and autoencoder.",
     )
     weights: list[float] = Field(
         default_factory=list,
@@ -98,7 +98,7 @@ class DetectorConfig(NetworkConfig):
         ge=0,
         le=10_000,
         description="Steps in a window, at least 2, rounded to whole segments; 0: by the period; "
-        "bars: 30.",
+        "of returns 30.",
     )
     period: int = Field(
         0, ge=0, le=10_000, description="Steps after which the series repeat; 0: found."
@@ -107,7 +107,7 @@ class DetectorConfig(NetworkConfig):
         0,
         ge=0,
         le=10_000,
-        description="Steps over which errors are averaged; 0: a window; bars: 1.",
+        description="Steps over which errors are averaged; 0: a window; of returns 1.",
     )
     hidden: int = Field(64, ge=1, le=4096, description="Units of each layer.")
     cell: Literal["lstm", "gru"] = Field("lstm", description="Recurrent layers of the networks.")
@@ -125,7 +125,8 @@ class DetectorConfig(NetworkConfig):
     training: TrainingConfig = Field(
         default_factory=lambda: TrainingConfig(
             max_epochs=3,
-            batch_size=128,
+            batch_size=64,
+            learning_rate=4e-3,
             windows_per_epoch=25_600,
             loss="mae",
             schedule="cosine",

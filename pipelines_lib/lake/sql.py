@@ -5,12 +5,13 @@ from datetime import datetime
 
 import pandas as pd
 
-from pipelines_lib.tables import COUNT, REAL, TEXT, TIME, Table
+from pipelines_lib.tables import COUNT, FLAG, REAL, TEXT, TIME, Table
 
 SQL_TYPES = {
     TEXT: "Utf8",
     REAL: "Float64",
     COUNT: "Int64",
+    FLAG: "Boolean",
     TIME: 'Timestamp(Microsecond, Some("UTC"))',
 }
 """What the engine calls the types of declared columns."""

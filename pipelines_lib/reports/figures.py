@@ -121,9 +121,8 @@ def draw_scores(
     bottom.plot(
         scores["time"], scores["threshold"], color=ALARM, lw=1.0, ls="--", label="threshold"
     )
-    bottom.set_yscale("symlog", linthresh=1)
     bottom.set_ylim(bottom=0)
-    bottom.set_ylabel("score")
+    bottom.set_ylabel("score (log)")
     half = pd.Timedelta(0) if len(history) < 2 else history["time"].diff().median() / 2
     for axes in (top, bottom):
         for _, event in events.iterrows():

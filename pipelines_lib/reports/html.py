@@ -33,8 +33,14 @@ class Section:
     pictures: Sequence[Picture]
 
 
-def render_html(night: NightSummary, sections: Sequence[Section], *, made_at: str) -> str:
-    """Render the page of a night."""
+def render_html(
+    night: NightSummary,
+    sections: Sequence[Section],
+    *,
+    events: Sequence[Picture] = (),
+    made_at: str,
+) -> str:
+    """Render the page of a night; the pictures of `events` stand above their table."""
     environment = Environment(
         loader=PackageLoader("pipelines_lib.reports", "."),
         autoescape=select_autoescape(default=True),
@@ -44,4 +50,6 @@ def render_html(night: NightSummary, sections: Sequence[Section], *, made_at: st
     environment.filters |= {"number": number, "rules": rule_counts, "sentence": model_sentence}
     template = environment.get_template("night.html.j2")
     news = series_news(night, limit=NAMES)
-    return template.render(night=night, news=news, sections=sections, made_at=made_at)
+    return template.render(
+        night=night, news=news, sections=sections, events=events, made_at=made_at
+    )

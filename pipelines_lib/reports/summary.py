@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 
 from pipelines_lib.comparison import SIGNIFICANT
+from pipelines_lib.reports.event_lines import EventLine, events_to_markdown
+from pipelines_lib.reports.text import cell_text, number, one_line
 
 OUTCOMES = {
     "repair": "repaired",
@@ -101,20 +103,6 @@ class ForecastLine:
 
 
 @dataclass(frozen=True)
-class EventLine:
-    """An event; times as text."""
-
-    series_id: str
-    start: str
-    end: str
-    n_steps: int
-    severity: float
-    features: str
-    new: bool
-    """Found tonight."""
-
-
-@dataclass(frozen=True)
 class Realised:
     """How earlier forecasts turned out, over those whose step has been observed since."""
 
@@ -173,6 +161,10 @@ class NightSummary:
     n_events: int
     n_new_events: int
     events: list[EventLine]
+    n_alerts: int = 0
+    """Events that are new tonight and not quiet."""
+    words: dict[str, str] = field(default_factory=dict)
+    """A line of words on each event that has a picture, by its id."""
     realised: Realised | None = None
     skipped: list[str] = field(default_factory=list)
     rules: list[RuleLine] = field(default_factory=list)
@@ -245,16 +237,6 @@ def _first(texts: list[str], limit: int) -> str:
     return "; ".join(texts[:limit]) + (f"; and {rest:,} more" if rest > 0 else "")
 
 
-def number(value: float) -> str:
-    """Return a value with as many digits as a reader wants: about four."""
-    if value == 0:
-        return "0"
-    size = abs(value)
-    if size >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:,.1f}" if size >= 100 else f"{value:,.2f}" if size >= 10 else f"{value:.3g}"
-
-
 def model_sentence(line: ModelLine) -> str:
     """Return one sentence on a model beside its baseline."""
     unit = f" {line.unit}" if line.unit else ""
@@ -262,16 +244,6 @@ def model_sentence(line: ModelLine) -> str:
         f"{line.measure} {number(line.value)}{unit}, {line.baseline} "
         f"{number(line.baseline_value)}{unit}: skill {line.skill_pct:+.1f} %"
     )
-
-
-def _cell(text: str) -> str:
-    """Return a text that cannot break out of a cell of a markdown table."""
-    return _line(text.replace("|", "/"))
-
-
-def _line(text: str) -> str:
-    """Return a text that cannot break out of its line."""
-    return " ".join(text.split())
 
 
 def to_markdown(night: NightSummary) -> str:
@@ -282,10 +254,11 @@ def to_markdown(night: NightSummary) -> str:
         f"- **Ingest**: {ingest_sentence(night)}",
         f"- **Lake**: {night.total_rows:,} rows of {night.n_series:,} series; "
         f"repaired: {rule_counts(night.repaired)}; quarantined: {rule_counts(night.quarantined)}",
-        *[f"- **{title}**: {_line(text)}" for title, text in series_news(night, limit=5)],
+        *[f"- **{title}**: {one_line(text)}" for title, text in series_news(night, limit=5)],
         *[f"- **{m.name} v{m.version}**: {model_sentence(m)}" for m in night.models],
         f"- **Forecasts**: {night.n_forecast_series:,} series",
-        f"- **Events**: {night.n_events:,}, of them new tonight {night.n_new_events:,}",
+        f"- **Events**: {night.n_events:,}, of them new tonight {night.n_new_events:,}, "
+        f"alerts {night.n_alerts:,}",
         *[f"- **Skipped**: {text}" for text in night.skipped],
         f"- **Report**: `{night.report}`",
         "",
@@ -311,22 +284,17 @@ def to_markdown(night: NightSummary) -> str:
         ]
         lines.append("")
     if night.events:
-        lines += ["| event | from | to | severity | features |", "|---|---|---|---:|---|"]
-        lines += [
-            f"| {e.series_id}{' (new)' if e.new else ''} | {e.start} | {e.end} "
-            f"| {e.severity:.1f} | {e.features} |"
-            for e in night.events[:20]
-        ]
-        lines.append("")
+        lines += events_to_markdown(night.events, night.words, dataset=night.dataset)
     if night.rules:
         lines += ["| rule | what happened | count | newest | reason |", "|---|---|---:|---|---|"]
-        lines += [
-            f"| {r.rule} | {r.outcome} | {r.rows:,} | {_cell(r.example)} | {_cell(r.reason)} |"
-            for r in night.rules
-        ]
+        for rule in night.rules:
+            texts = f"{cell_text(rule.example)} | {cell_text(rule.reason)}"
+            lines.append(f"| {rule.rule} | {rule.outcome} | {rule.rows:,} | {texts} |")
         lines.append("")
     problems = {**night.failures, **night.left_out}
     if problems:
         lines += ["| series without a result | why |", "|---|---|"]
-        lines += [f"| {_cell(name)} | {_cell(why)} |" for name, why in list(problems.items())[:50]]
+        lines += [
+            f"| {cell_text(name)} | {cell_text(why)} |" for name, why in list(problems.items())[:50]
+        ]
     return "\n".join(lines)

@@ -38,10 +38,14 @@ def draw_forecaster(fitted: FittedForecaster, *, unit: str) -> dict[str, Figure]
 
 
 def draw_detector(fitted: FittedDetector, *, unit: str) -> dict[str, Figure]:
-    """Draw losses, and the held-out scores with threshold and events of a few series."""
-    figures = {"losses": _losses(fitted.training)}
+    """Draw losses of each network, and held-out scores, threshold and events of a few series."""
+    figures = {f"losses_{name}": _losses(trained) for name, trained in fitted.trainings.items()}
     held_out, panel = fitted.evaluation.scores, fitted.evaluation.judged
-    events = find_events(held_out, calendar=panel.calendar, max_gap=fitted.detector.config.max_gap)
+    events = find_events(
+        held_out.assign(scorer="held out"),
+        calendar=panel.calendar,
+        config=fitted.detector.event_config,
+    )
     with_events = events.sort_values("severity", ascending=False)["series_id"]
     target = panel.columns.index(fitted.detector.dataset.target)
     for number, name in enumerate(

@@ -56,6 +56,15 @@ def test_alarms_within_budget_bonferroni_divides_the_budget_by_the_series_of_the
     assert limit.tolist() == [0.25] * 5 + [0.5] * 2
 
 
+def test_alarms_within_budget_counts_the_series_that_are_watched():
+    p_value, night = np.array([0.1, 0.3, 0.3, 0.3]), np.array([1, 2, 2, 2])
+    alarms, limit = alarms_within_budget(
+        p_value, night, budget=1, method="bonferroni", watched=np.full(4, 2)
+    )
+    assert limit.tolist() == [1 / 2] + [1 / 3] * 3
+    assert alarms.all()
+
+
 def test_alarms_within_budget_benjamini_hochberg_takes_the_largest_k():
     q = 0.3
     budget = rejections_on_clean_night(q, 4)[0]

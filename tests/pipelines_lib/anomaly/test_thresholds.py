@@ -175,6 +175,16 @@ def test_apply_thresholds_with_a_budget_says_which_score_reaches_the_limit():
     assert judged.warning == ""
 
 
+@pytest.mark.parametrize("method", BUDGETS)
+def test_apply_thresholds_gives_a_late_series_no_budget_of_its_own(method):
+    scores = np.where(np.isnan(make_scores()), 0.1, make_scores())
+    config = ThresholdConfig(alert_budget=1, budget_method=method)
+    late = (steps == CALIBRATED) & (series == 2)
+    judged = judge(scores, late, steps < CALIBRATED, config)
+    others = judge(scores, steps == CALIBRATED, steps < CALIBRATED, config)
+    assert judged.threshold[0] == others.threshold[2] > np.median(scores)
+
+
 def test_apply_thresholds_warns_where_no_score_can_be_an_alarm():
     config = ThresholdConfig(alert_budget=0.01)
     judged = judge(make_scores() + 9 * (steps > 20), steps == 21, steps < 20, config)

@@ -3,17 +3,17 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import pipelines_lib.reports
-from pipelines_lib.anomaly.fit import FittedDetector
-from pipelines_lib.anomaly.nightly import update_events
+from pipelines_lib.anomaly.explanation import Explanation
 from pipelines_lib.config import DatasetConfig
 from pipelines_lib.forecasting.fit import FittedForecaster
 from pipelines_lib.lake import Lake
+from pipelines_lib.reports.event_lines import EventLine
 from pipelines_lib.reports.summary import (
-    EventLine,
     ForecastLine,
     ModelLine,
     NightSummary,
@@ -21,7 +21,7 @@ from pipelines_lib.reports.summary import (
     RuleLine,
 )
 from pipelines_lib.series.panel import Panel, make_panel
-from pipelines_lib.tables import FORECASTS, QUARANTINE, SCORES, observations_table
+from pipelines_lib.tables import EVENTS, FORECASTS, QUARANTINE, VERDICTS, observations_table
 
 ORIGIN = 400
 """Step of the night's newest forecast; 19 later steps are observed."""
@@ -40,7 +40,10 @@ def night() -> Callable[..., NightSummary]:
             "005930", "2024-02-08", 74_000.0, ["2024-02-13", "2024-02-14"],
             [74_100.0, 75_480.0], [72_000.0, 71_000.0], [76_200.0, 79_000.0],
         )  # fmt: skip
-        event = EventLine("000660", "2024-01-02", "2024-01-04", 3, 4.25, "volume_change", True)
+        event = EventLine(
+            "e1a2b3c4d5", "000660", "2024-01-02", "2024-01-04", 3, 4.25, 0.0004, "volume_change",
+            "forecast, shift", "open", "", "", True,
+        )  # fmt: skip
         everything = {
             "dataset": "prices",
             "newest": "2024-02-08",
@@ -62,6 +65,8 @@ def night() -> Callable[..., NightSummary]:
             "n_events": 11,
             "n_new_events": 1,
             "events": [event],
+            "n_alerts": 1,
+            "words": {"e1a2b3c4d5": "000660 2024-01-02: close fell; still open; e1a2b3c4d5"},
             "realised": Realised(35, 640.0, 800.0, 88.6, 90.0),
             "rules": [
                 RuleLine("open_session", "postpone", 3, "the bar still moves", "005930 2024-02-09"),
@@ -101,9 +106,8 @@ def lived_lake(
     sine_panel: Panel,
     sine_dataset: DatasetConfig,
     fitted_forecaster: FittedForecaster,
-    fitted_detector: FittedDetector,
 ) -> Lake:
-    """Return a lake with observations, two nights of forecasts, scores and events. Read only."""
+    """Return a lake with observations, two nights of forecasts, events, a verdict. Read only."""
     lake = Lake(str(tmp_path_factory.mktemp("lived") / "lake"))
     name, table = sine_dataset.name, observations_table(sine_dataset.columns)
     repaired = sine_rows.assign(
@@ -117,13 +121,11 @@ def lived_lake(
         made, _ = fitted_forecaster.forecaster.forecast_next(panel)
         stamped = made.assign(model="f", stale=None, data_version=1, run_id="r", model_version="1")
         lake.merge_rows(name, FORECASTS, stamped)
-    detector = fitted_detector.detector
-    scores, _ = detector.score_panel(sine_panel, since=sine_panel.position[[0] * 4] + 300)
-    strange = (scores["time"] == start + pd.Timedelta(hours=390)) & (scores["series_id"] == "B")
-    scores.loc[strange, "score"] = 9 * detector.threshold
-    stamped = scores.assign(scorer="d", stale=None, data_version=1, run_id="run", model_version="1")
-    lake.merge_rows(name, SCORES, stamped)
-    update_events(lake, name, detector, sine_panel.calendar, scorer="d")
+    lake.merge_rows(name, EVENTS, made_events(start))
+    said = {"event_id": "e2", "series_id": "B", "verdict": "ignore", "note": "known"}
+    until = start + pd.Timedelta(days=60)
+    verdict = pd.DataFrame([said]).assign(start=start, end=start, until=until, at=start)
+    lake.merge_rows(name, VERDICTS, verdict)
     refused = pd.DataFrame(
         {
             "series_id": "A",
@@ -136,6 +138,62 @@ def lived_lake(
     )
     lake.merge_rows(name, QUARANTINE, refused)
     return lake
+
+
+def made_events(start: pd.Timestamp) -> pd.DataFrame:
+    """Return four events of the detector `d` by hand, and one of another detector."""
+    rows = [
+        ("e1", "A", 380, 390, 2.5, "", "closed", "d"),
+        ("e2", "B", 400, 410, 9.0, "ignored until 2024-03-01", "closed", "d"),
+        ("e3", "C", 419, 419, 1.2, "", "open", "d"),
+        ("e4", "D", 419, 419, 3.0, "", "open", "d"),
+        ("e5", "A", 100, 101, 5.0, "", "closed", "other"),
+    ]
+    columns = ["event_id", "series_id", "start", "end", "severity", "quiet", "state", "scorer"]
+    events = pd.DataFrame(rows, columns=columns)
+    events["n_steps"] = events["end"] - events["start"] + 1
+    for column in ("start", "end"):
+        events[column] = start + pd.to_timedelta(events[column], unit="h")
+    return events.assign(
+        mode="causal",
+        peak=events["start"],
+        peak_score=events["severity"] * 1.4,
+        p_value=0.0004,
+        features="value",
+        parts="forecast, shift",
+        run_id="r",
+        model_version="1",
+    )
+
+
+@pytest.fixture
+def explain() -> Callable[..., Explanation]:
+    """Return a factory of explanations: ten days of which the sixth and seventh are an event."""
+
+    def make(**fields: object) -> Explanation:
+        steps = np.arange(10.0)
+        time = np.datetime64("2024-01-01", "us") + np.arange(10) * np.timedelta64(1, "D")
+        everything = {
+            "series_id": "005930",
+            "column": "close",
+            "unit": "KRW",
+            "time": time,
+            "value": 100 + steps,
+            "forecast": 101 + steps,
+            "lower": 91 + steps,
+            "upper": 111 + steps,
+            "reconstruction": 99 + steps,
+            "score": np.where((steps == 5) | (steps == 6), 3.0 + steps / 10, 0.2),
+            "threshold": np.full(10, 1.5),
+            "start": time[5],
+            "end": time[6],
+            "peak": time[6],
+            "parts": {"forecast": 100.0},
+            "features": {"close": 100.0},
+        }
+        return Explanation(**{**everything, **fields})
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,9 @@ from html.parser import HTMLParser
 
 import pytest
 
+from pipelines_lib.reports.event_lines import EventLine
 from pipelines_lib.reports.html import Picture, Section, render_html
-from pipelines_lib.reports.summary import EventLine, ForecastLine, RuleLine
+from pipelines_lib.reports.summary import ForecastLine, RuleLine
 
 PICTURE = Picture("data:image/png;base64,iVBORw0KGgo=", "005930: forecast from 2024-02-08")
 NASTY = "<script>alert('x')</script> & \"co\""
@@ -36,8 +37,13 @@ class Page(HTMLParser):
 
 @pytest.fixture
 def render(night):
-    def make(sections=(Section("Pictures", [PICTURE]),), **fields):
-        text = render_html(night(**fields), list(sections), made_at="2024-02-08 16:00 UTC")
+    def make(sections=(Section("Pictures", [PICTURE]),), event_pictures=(), **fields):
+        text = render_html(
+            night(**fields),
+            list(sections),
+            events=event_pictures,
+            made_at="2024-02-08 16:00 UTC",
+        )
         return text, Page(text)
 
     return make
@@ -57,7 +63,15 @@ def render(night):
         "71,000 to 79,000",
         "Earlier forecasts that came true since: 35",
         "000660",
+        "e1a2b3c4d5",
         "volume_change",
+        "forecast, shift",
+        "4.25",
+        "0.0004",
+        "open",
+        "alert",
+        "1new events tonight, 1 of them alerts; 11 in all",
+        "tidewatch label prices EVENT true|false",
         "halted 12",
         "6 series asked for, 942 were up to date",
         "5histories restated, 1,240 forecasts and scores stale",
@@ -97,9 +111,18 @@ def test_render_html_needs_no_other_file(render):
     assert "script" not in {tag for tag, _ in page.tags}
 
 
+def test_render_html_shows_the_pictures_of_events_above_their_table(render):
+    picture = Picture("data:image/png;base64,ZXZlbnQ=", "005930 fell; e1a2b3c4d5")
+    text, _ = render([], event_pictures=[picture])
+    heading, picture, words = (
+        text.index(part) for part in ("<h2>Events", "ZXZlbnQ=", "<figcaption>005930 fell")
+    )
+    assert heading < picture < words < text.index("<th>event</th>")
+
+
 def test_render_html_escapes_names_and_reasons(render):
     forecast = ForecastLine(NASTY, "t", 1.0, ["t"], [1.0], [0.5], [1.5])
-    event = EventLine(NASTY, "a", "b", 1, 2.0, NASTY, True)
+    event = EventLine(NASTY, NASTY, "a", "b", 1, 2.0, 0.1, NASTY, NASTY, "open", NASTY, "", True)
     sections = [Section(NASTY, [Picture(PICTURE.source, NASTY)])]
     text, page = render(
         sections,
@@ -115,7 +138,7 @@ def test_render_html_escapes_names_and_reasons(render):
         warnings=[NASTY],
     )
     assert "<script" not in text
-    assert page.text.count(NASTY) >= 13
+    assert page.text.count(NASTY) >= 17
     images = [attributes for tag, attributes in page.tags if tag == "img"]
     assert images == [{"src": PICTURE.source, "alt": NASTY}]
 

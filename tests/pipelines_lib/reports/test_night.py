@@ -9,9 +9,10 @@ import pytest
 from pipelines_lib.ingestion import IngestReport, Restatement
 from pipelines_lib.lake import Lake, MergeCounts
 from pipelines_lib.reports.html import render_html
-from pipelines_lib.reports.night import draw_night, summarise_night
+from pipelines_lib.reports.night import draw_forecasts, summarise_night
+from pipelines_lib.reports.night_events import read_night_events
 from pipelines_lib.reports.summary import to_markdown
-from pipelines_lib.tables import EVENTS, FORECASTS, SCORES, observations_table
+from pipelines_lib.tables import FORECASTS, observations_table
 
 DAY = datetime(2024, 1, 2, tzinfo=UTC)
 INGESTED = IngestReport(
@@ -35,16 +36,16 @@ INGESTED = IngestReport(
 
 @pytest.fixture
 def summarise(lived_lake, sine_dataset):
-    def make(lake=lived_lake, forecaster="f", detector="d", new_events=()):
+    def make(lake=lived_lake, forecaster="f", detector="d", new=(), words=None):
+        events = read_night_events(lake, sine_dataset, detector=detector, mode="causal", new=new)
         return summarise_night(
             lake,
             sine_dataset,
             ingested=INGESTED,
             models=[],
             forecaster=forecaster,
-            detector=detector,
-            mode="retrospective",
-            new_events=list(new_events),
+            events=events,
+            words=words or {},
             skipped=["nothing to train"],
             left_out={"Y": "short"},
             seconds={"ingest": 1.0},
@@ -83,7 +84,7 @@ def test_summarise_night_tells_what_the_ingest_knows(summarise):
 
 @pytest.fixture
 def restated_lake(lived_lake, tmp_path):
-    """Return a copy of the lake in which forecasts and scores of A, and all old ones, are stale."""
+    """Return a copy of the lake in which the forecasts of A, and all old ones, are stale."""
     lake = Lake(str(tmp_path / "restated"))
     shutil.copytree(lived_lake.uri, lake.uri)
     made = lake.read_rows("sensors", FORECASTS)
@@ -91,32 +92,21 @@ def restated_lake(lived_lake, tmp_path):
     lake.merge_rows("sensors", FORECASTS, made[old].assign(stale="restated"))
     newest_of_a = made[(made["series_id"] == "A") & ~old]
     lake.merge_rows("sensors", FORECASTS, newest_of_a.assign(stale="restated"))
-    scores = lake.read_rows("sensors", SCORES)
-    b = scores[(scores["series_id"] == "B")].head(20)
-    lake.merge_rows("sensors", SCORES, b.assign(stale="restated"))
     return lake
 
 
 def test_summarise_night_ignores_stale_forecasts(summarise, restated_lake):
-    night, frames = summarise(restated_lake)
+    night, forecasts = summarise(restated_lake)
     assert [line.series_id for line in night.forecasts] == ["B", "C", "D"]
     assert night.n_forecast_series == 3
-    assert frames.forecasts["stale"].isna().all()
+    assert forecasts["stale"].isna().all()
     assert night.realised is None  # of those that came true, all are stale
 
 
-def test_draw_night_draws_no_stale_score(summarise, restated_lake, sine_dataset):
-    _, frames = summarise(restated_lake)
-    scores = restated_lake.read_rows("sensors", SCORES, series_ids=["B"])
-    _, events = draw_night(restated_lake, sine_dataset, frames, detector="d", mode="retrospective")
-    caption = next(p.caption for p in events.pictures if p.caption.startswith("B:"))
-    assert caption == f"B: the last {len(scores) - 20} scored steps, events shaded"
-
-
 def test_summarise_night_shows_the_newest_forecasts_only(summarise, lived_lake):
-    night, frames = summarise()
+    night, forecasts = summarise()
     assert (night.n_forecast_series, night.interval_pct) == (4, 90.0)
-    assert len(frames.forecasts) == 4 * 5
+    assert len(forecasts) == 4 * 5
     line = night.forecasts[0]
     assert (line.series_id, line.last_time) == ("A", "2024-01-18 11:00")
     assert line.times[0] == "2024-01-18 12:00"
@@ -143,26 +133,20 @@ def test_summarise_night_joins_earlier_forecasts_with_what_came_true(
     assert night.realised.interval_pct == 90.0
 
 
-def test_summarise_night_lists_the_newest_events_first_and_marks_the_new(summarise, lived_lake):
-    stored = lived_lake.read_rows("sensors", EVENTS)
-    strange = stored[stored["severity"] > 8.9]
-    assert strange["series_id"].tolist() == ["B"]
-    start = strange["start"].iloc[0]
-    night, _ = summarise(new_events=[("B", start.isoformat())])
-    assert night.n_events == len(stored) > 1
-    assert night.n_new_events == 1
-    ends = [line.end for line in night.events]
-    assert ends == sorted(ends, reverse=True)
-    assert [(e.series_id, e.start) for e in night.events if e.new] == [
-        ("B", f"{start:%Y-%m-%d %H:%M}")
-    ]
+def test_summarise_night_lists_the_newest_events_first_and_counts_the_new(summarise):
+    night, _ = summarise(new=["e2", "e4"], words={"e4": "so it was"})
+    assert [(e.event_id, e.new) for e in night.events] == [
+        ("e4", True), ("e3", False), ("e2", True), ("e1", False),
+    ]  # fmt: skip
+    assert (night.n_events, night.n_new_events, night.n_alerts) == (4, 2, 1)
+    assert night.words == {"e4": "so it was"}
 
 
 def test_summarise_night_of_an_empty_lake(summarise, lake):
-    night, frames = summarise(lake)
+    night, forecasts = summarise(lake)
     assert (night.newest, night.n_series, night.total_rows) == ("no data", 0, 0)
     assert (night.forecasts, night.events, night.realised) == ([], [], None)
-    assert len(frames.forecasts) == len(frames.events) == 0
+    assert len(forecasts) == 0
     assert "no data" in to_markdown(night)
 
 
@@ -171,34 +155,29 @@ def test_summarise_night_without_models_shows_none_of_theirs(summarise):
     assert (night.forecasts, night.events, night.realised) == ([], [], None)
 
 
-def test_draw_night_draws_forecasts_and_events(summarise, lived_lake, sine_dataset):
-    night, frames = summarise()
-    forecasts, events = draw_night(
-        lived_lake, sine_dataset, frames, detector="d", mode="retrospective"
-    )
-    assert len(forecasts.pictures) == 4
-    assert any(picture.caption.startswith("B:") for picture in events.pictures)
-    for picture in (*forecasts.pictures, *events.pictures):
+def test_draw_forecasts_draws_a_picture_of_a_few_series(summarise, lived_lake, sine_dataset):
+    night, rows = summarise()
+    section = draw_forecasts(lived_lake, sine_dataset, rows)
+    assert len(section.pictures) == 4
+    for picture in section.pictures:
         assert picture.source.startswith("data:image/png;base64,")
-    page = render_html(night, [forecasts, events], made_at="now")
-    assert page.count("<figure>") == len(forecasts.pictures) + len(events.pictures)
+    page = render_html(night, [section], events=section.pictures[:2], made_at="now")
+    assert page.count("<figure>") == 4 + 2
 
 
-def test_draw_night_draws_the_forecasts_that_move_most_first(summarise, lived_lake, sine_dataset):
-    _, frames = summarise()
-    rows = frames.forecasts
+def test_draw_forecasts_draws_those_that_move_most_first(summarise, lived_lake, sine_dataset):
+    _, rows = summarise()
     moved = ((rows["value"] - rows["last_value"]).abs() / rows["last_value"]).groupby(
         rows["series_id"]
     )
     expected = moved.max().sort_values(ascending=False).index.tolist()
-    forecasts, _ = draw_night(lived_lake, sine_dataset, frames, detector="d", mode="retrospective")
-    assert [picture.caption[0] for picture in forecasts.pictures] == expected
+    section = draw_forecasts(lived_lake, sine_dataset, rows)
+    assert [picture.caption[0] for picture in section.pictures] == expected
 
 
-def test_draw_night_of_nothing(summarise, lake, sine_dataset):
-    _, frames = summarise(lake)
-    sections = draw_night(lake, sine_dataset, frames, detector="d", mode="retrospective")
-    assert [list(section.pictures) for section in sections] == [[], []]
+def test_draw_forecasts_of_nothing(summarise, lake, sine_dataset):
+    _, rows = summarise(lake)
+    assert list(draw_forecasts(lake, sine_dataset, rows).pictures) == []
 
 
 def test_summarise_night_tells_days_as_dates(lake, make_bars, bars_dataset):
@@ -211,9 +190,8 @@ def test_summarise_night_tells_days_as_dates(lake, make_bars, bars_dataset):
         ingested=INGESTED,
         models=[],
         forecaster="f",
-        detector="d",
-        mode="retrospective",
-        new_events=[],
+        events=read_night_events(lake, dataset, detector="d", mode="causal", new=[]),
+        words={},
         skipped=[],
         left_out={},
         seconds={},

@@ -2,8 +2,8 @@
 
 import pytest
 
+from pipelines_lib.reports.event_lines import EventLine
 from pipelines_lib.reports.summary import (
-    EventLine,
     ForecastLine,
     ModelLine,
     Realised,
@@ -178,14 +178,17 @@ def test_realised_skill():
         "123,456 rows of 8 series; repaired: halted 12; quarantined: price_order 4, duplicate 1",
         "**prices-forecaster v3**: MAE 812.4 KRW, last value 900.0 KRW: skill +9.7 %",
         "**Forecasts**: 7 series",
-        "**Events**: 11, of them new tonight 1",
+        "**Events**: 11, of them new tonight 1, alerts 1",
         "**Skipped**: training: the champion is young",
         "`/home/reports/prices.html`",
         "true since: 35; MAE 640.0 against 800.0 of the last value (skill +20.0 %); 89 % within "
         "the 90 % interval",
         "| series | last close | next | 90 % interval | in 2 steps |",
         "| 005930 | 74,000 | 74,100 | 72,000 to 76,200 | +2.00 % |",
-        "| 000660 (new) | 2024-01-02 | 2024-01-04 | 4.2 | volume_change |",
+        "- 000660 2024-01-02: close fell; still open; e1a2b3c4d5",
+        "| e1a2b3c4d5 | 000660 (new) | 2024-01-02 | 2024-01-04 | 4.25 | 0.0004 | forecast, shift "
+        "| volume_change | open | alert |",
+        "To judge an event: `tidewatch label prices EVENT true|false`.",
         "| 035420 | the source has no rows |",
         "| 068270 | only 3 steps |",
     ],
@@ -228,8 +231,10 @@ def test_to_markdown_tables_have_a_cell_for_every_column(night):
 
 
 def test_to_markdown_lists_a_bounded_number_of_lines(night):
-    event = EventLine("A", "2024-01-02", "2024-01-04", 3, 4.2, "value", False)
+    event = EventLine(
+        "e1", "A", "2024-01-02", "2024-01-04", 3, 4.2, 0.1, "value", "pca", "open", "", "", False
+    )
     many = night(events=[event] * 30, failures={f"S{i}": "why" for i in range(999)})
     text = to_markdown(many)
-    assert text.count("| A | 2024-01-02") == 20
+    assert text.count("| e1 | A | 2024-01-02") == 20
     assert text.count("| why |") == 50 + 1  # and the table's head

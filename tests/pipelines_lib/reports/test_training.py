@@ -31,8 +31,9 @@ def test_draw_forecaster_draws_no_losses_where_nothing_is_trained(fitted_forecas
 
 def test_draw_detector_draws_scores_of_series_with_events(fitted_detector):
     figures = draw_detector(fitted_detector, unit="degC")
-    assert "losses" in figures
-    assert 2 <= len(figures) <= 4
+    losses = {name for name in figures if name.startswith("losses_")}
+    assert losses == {f"losses_{name}" for name in fitted_detector.trainings}
+    assert 1 <= len(set(figures) - losses) <= 3
     top, bottom = figures["scores_1"].axes
     assert len(bottom.lines[0].get_ydata()) == 60
     assert len(top.lines[0].get_ydata()) == 60
