@@ -1,6 +1,10 @@
-"""Which device computes."""
+"""Which device computes, and on how many threads."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
+from torch import nn
 
 from pipelines_lib.errors import ConfigError
 
@@ -18,3 +22,23 @@ def choose_device(wanted: str) -> torch.device:
         )
     use_gpu = wanted == "cuda" or (wanted == "auto" and torch.cuda.is_available())
     return torch.device("cuda" if use_gpu else "cpu")
+
+
+SMALL = 200_000
+"""Weights of a network whose batches cost so little that threads would mostly wait for each other:
+beside other work on the machine an epoch on two threads took up to twenty times as long."""
+
+
+@contextmanager
+def few_threads(network: nn.Module, device: torch.device) -> Iterator[None]:
+    """Let a small network compute on one thread of the CPU inside the block."""
+    before = torch.get_num_threads()
+    n_weights = sum(weight.numel() for weight in network.parameters())
+    if device.type != "cpu" or n_weights > SMALL:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -12,7 +12,7 @@ import torch
 
 from pipelines_lib.anomaly.parts.base import BATCH, Stretch, covering, few_threads
 from pipelines_lib.models import Network
-from pipelines_lib.training import ForecastData
+from pipelines_lib.training import ForecastData, few_threads
 
 
 @dataclass(frozen=True)
@@ -79,10 +79,10 @@ class ForecastPart:
         )
         network = self.network.to(device)
         made = np.zeros((max(1, len(origins)), self.horizon), dtype="float32")
-        for start in range(0, len(origins), BATCH):
-            batch = origins[start : start + BATCH]
-            full = torch.as_tensor(np.resize(batch, BATCH), device=device)
-            made[start : start + len(batch)] = (
-                network(data.inputs(full))[: len(batch), :, 0].cpu().numpy()
-            )
+        with few_threads(network, device):
+            for start in range(0, len(origins), BATCH):
+                batch = origins[start : start + BATCH]
+                full = torch.as_tensor(np.resize(batch, BATCH), device=device)
+                answers = network(data.inputs(full))[: len(batch), :, 0]
+                made[start : start + len(batch)] = answers.cpu().numpy()
         return made

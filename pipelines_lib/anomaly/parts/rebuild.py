@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pipelines_lib.anomaly.parts.base import BATCH, Stretch, covering, few_threads
 from pipelines_lib.models import Autoencoder, normalise_windows
-from pipelines_lib.training import WindowData
+from pipelines_lib.training import WindowData, few_threads
 
 PCA_VARIANCE = 0.5
 PCA_WINDOWS = 5_000
@@ -31,11 +31,13 @@ class AutoencoderPart:
 
     def errors(self, stretch: Stretch, wanted: np.ndarray) -> np.ndarray:
         """Return squared errors (N, F), as `rebuild` averages them."""
-        return rebuild(self._rebuild, stretch, wanted, lookback=self.lookback)[0]
+        with few_threads(self.network, stretch.device):
+            return rebuild(self._rebuild, stretch, wanted, lookback=self.lookback)[0]
 
     def expected(self, stretch: Stretch, wanted: np.ndarray) -> np.ndarray:
         """Return the reconstruction (N, F)."""
-        return rebuild(self._rebuild, stretch, wanted, lookback=self.lookback)[1]
+        with few_threads(self.network, stretch.device):
+            return rebuild(self._rebuild, stretch, wanted, lookback=self.lookback)[1]
 
     def _rebuild(self, windows: Tensor) -> Tensor:
         normalised, center, spread = normalise_windows(windows)
@@ -97,7 +99,7 @@ def rebuild(
 
     retrospective: a step is averaged over the windows that cover it, a quarter of a segment apart.
     causal: it is rebuilt by the window that ends at it, and its error is that window's mean over
-    the newest segment.
+    the newest segment; where nothing is smoothed, over the newest step alone.
 
     Args:
         rebuilt: Maps windows (B, L, F) to reconstructions.
@@ -110,6 +112,7 @@ def rebuild(
     """
     causal = stretch.mode == "causal"
     segment = min(stretch.window.segment_steps, lookback)
+    newest = segment if stretch.window.smoothing_steps > 1 else 1
     origins = stretch.origins(lookback)
     if causal:
         origins = origins[wanted[origins]]
@@ -129,7 +132,7 @@ def rebuild(
         answers = rebuilt(windows)[: len(batch)]
         errors = ((answers - windows[: len(batch)]) ** 2).double()
         if causal:
-            total[batch] = errors[:, -segment:].mean(dim=1).cpu().numpy()
+            total[batch] = errors[:, -newest:].mean(dim=1).cpu().numpy()
             made[batch] = answers[:, -1].cpu().numpy()
             count[batch] = 1
             continue
