@@ -124,7 +124,7 @@ def fit_forecast_part(
     )
     with seeded(config.training.seed):
         network = make_forecaster(config, window)
-        with few_threads(network, stretch.device):
+        with few_threads(network):
             trained = train(
                 network,
                 data,
@@ -151,7 +151,7 @@ def fit_autoencoder_part(
     data, origins = _windows(stretch, rows, window.lookback)
     with seeded(config.training.seed):
         network = make_autoencoder(config, window, stretch.inputs.shape[1])
-        with few_threads(network, stretch.device):
+        with few_threads(network):
             trained = train(
                 network,
                 NormalisedWindows(data),

@@ -91,7 +91,7 @@ def train_networks(
             else (series[train_origins] == of_series, series[validation_origins] == of_series)
         )
         chosen, checked = (mine, mine) if isinstance(mine, slice) else mine
-        with seeded(training.seed), few_threads(single, data.device):
+        with seeded(training.seed), few_threads(single):
             result = train(
                 single,
                 data,

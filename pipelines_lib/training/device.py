@@ -1,7 +1,7 @@
 """Which device computes, and on how many threads."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
 from torch import nn
@@ -30,15 +30,23 @@ beside other work on the machine an epoch on two threads took up to twenty times
 
 
 @contextmanager
-def few_threads(network: nn.Module, device: torch.device) -> Iterator[None]:
-    """Let a small network compute on one thread of the CPU inside the block."""
+def one_thread() -> Iterator[None]:
+    """Hold torch to one thread of the CPU inside the block.
+
+    What is shared out over threads depends in its last bits on how many there are, and on its place
+    in the batch.
+    """
     before = torch.get_num_threads()
-    n_weights = sum(weight.numel() for weight in network.parameters())
-    if device.type != "cpu" or n_weights > SMALL:
-        yield
-        return
     torch.set_num_threads(1)
     try:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def few_threads(network: nn.Module) -> Iterator[None]:
+    """Hold torch to one thread inside the block if the network is small."""
+    small = sum(weight.numel() for weight in network.parameters()) <= SMALL
+    with one_thread() if small else nullcontext():
+        yield

@@ -11,9 +11,9 @@ import torch
 from sklearn.decomposition import PCA
 from torch import Tensor
 
-from pipelines_lib.anomaly.parts.base import BATCH, Stretch, covering, few_threads
+from pipelines_lib.anomaly.parts.base import BATCH, Stretch, covering
 from pipelines_lib.models import Autoencoder, normalise_windows
-from pipelines_lib.training import WindowData, few_threads
+from pipelines_lib.training import WindowData, one_thread
 
 PCA_VARIANCE = 0.5
 PCA_WINDOWS = 5_000
@@ -31,13 +31,11 @@ class AutoencoderPart:
 
     def errors(self, stretch: Stretch, wanted: np.ndarray) -> np.ndarray:
         """Return squared errors (N, F), as `rebuild` averages them."""
-        with few_threads(self.network, stretch.device):
-            return rebuild(self._rebuild, stretch, wanted, lookback=self.lookback)[0]
+        return rebuild(self._rebuild, stretch, wanted, lookback=self.lookback)[0]
 
     def expected(self, stretch: Stretch, wanted: np.ndarray) -> np.ndarray:
         """Return the reconstruction (N, F)."""
-        with few_threads(self.network, stretch.device):
-            return rebuild(self._rebuild, stretch, wanted, lookback=self.lookback)[1]
+        return rebuild(self._rebuild, stretch, wanted, lookback=self.lookback)[1]
 
     def _rebuild(self, windows: Tensor) -> Tensor:
         normalised, center, spread = normalise_windows(windows)
@@ -90,7 +88,7 @@ def pca_lookback(lookback: int, n_features: int) -> int:
     return max(1, min(lookback, PCA_NUMBERS // n_features))
 
 
-@few_threads()
+@one_thread()
 @torch.inference_mode()
 def rebuild(
     rebuilt: Callable[[Tensor], Tensor], stretch: Stretch, wanted: np.ndarray, *, lookback: int
