@@ -9,7 +9,9 @@ FIRST = np.datetime64("2024-01-01", "us")
 
 def calibration_of(names, until="2024-01-01T05:00:00.000000"):
     time = FIRST + np.arange(len(names)) * np.timedelta64(1, "h")
-    return Calibration(np.arange(len(names), dtype=float), np.array(list(names), object), time, until)
+    return Calibration(
+        np.arange(len(names), dtype=float), np.array(list(names), object), time, until
+    )
 
 
 def test_join_keeps_the_step_until_which_the_first_has_learned():

@@ -191,6 +191,41 @@ def test_fit_detector_resumes_each_network_from_a_file_of_its_own(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_fit_detector_learns_from_train_series_and_judges_all(
+    fit_sine_detector, fitted_detector, weights_of
+):
+    few = fit_sine_detector(train_series=["A", "C"])
+    assert few.detector.series_ids == ["A", "B", "C", "D"]
+    assert set(few.evaluation.scores["series_id"]) == {"A", "B", "C", "D"}
+    np.testing.assert_array_equal(
+        few.detector.scaler.center, fitted_detector.detector.scaler.center
+    )
+    for name in ("forecast", "autoencoder"):
+        ours, theirs = few.detector.parts[name], fitted_detector.detector.parts[name]
+        assert not np.array_equal(weights_of(ours)[0], weights_of(theirs)[0])
+
+
+@pytest.mark.parametrize("kind", ["standard", "minmax", "robust", "none"])
+def test_fit_detector_scales_as_the_config_says(fit_sine_detector, sine_panel, kind):
+    scaler = fit_sine_detector(**SIMPLE, scaler=kind).detector.scaler
+    values = sine_panel.values[: LAST_TRAINING + 1, 0]
+    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
+    center, scale = {
+        "standard": (values.mean(), values.std()),
+        "minmax": (values.min(), np.ptp(values)),
+        "robust": (middle, (high - low) / 1.349),
+        "none": (0.0, 1.0),
+    }[kind]
+    assert scaler.center[0, 0] == pytest.approx(center)
+    assert scaler.scale[0, 0] == pytest.approx(scale)
+
+
+def test_fit_detector_watches_the_features_of_the_config(fit_every_part):
+    watched = fit_every_part(3, features=["c2", "c0"], parts=["shift"]).detector
+    assert watched.features == ["c2", "c0"]
+    assert fit_every_part(2, parts=["shift"]).detector.features == ["c0", "c1"]
+
+
 # --- bad input ---------------------------------------------------------------------------------
 
 
@@ -252,17 +287,18 @@ def test_fit_detector_refuses_short_history(fit_sine_detector, panel_of, sine_pa
     ("fields", "more", "weights"),
     [
         ({}, {}, {"forecast": 1.0, "shift": 1.0}),
-        ({}, {"n_features": 3}, {"forecast": 1.0, "shift": 1.0, "energy": 1.0}),
+        ({}, {"n_features": 3}, {"forecast": 1.0, "autoencoder": 1.0, "energy": 1.0}),
         (
             {"mode": "retrospective"},
             {"strength": 0.75},
             {"forecast": 1.0, "shift": 0.25, "autoencoder": 0.75},
         ),
-        ({}, {"bars": True, "n_features": 2}, {"robust_z": 1.0, "autoencoder": 1.0}),
+        ({"mode": "retrospective"}, {"strength": 0.0}, {"forecast": 1.0, "shift": 1.0}),
+        ({}, {"returns": True, "n_features": 2}, {"robust_z": 1.0, "autoencoder": 1.0}),
         ({"parts": ["pca", "shift"]}, {}, {"pca": 1.0, "shift": 1.0}),
         ({"parts": ["pca", "shift"], "weights": [3, 0.5]}, {}, {"pca": 3.0, "shift": 0.5}),
     ],
 )
 def test_choose_weights(fields, more, weights):
-    given = {"strength": 0.0, "n_features": 1, "bars": False, **more}
+    given = {"strength": 0.0, "n_features": 1, "returns": False, **more}
     assert choose_weights(DetectorConfig(**fields), **given) == weights

@@ -84,10 +84,17 @@ def test_score_stretch_scores_a_part_without_weight_alone():
 
 
 def test_score_stretch_names_the_feature_that_is_most_wrong():
-    inputs = np.r_[np.tile([[1.0, 1.0, 1.0], [2.0, 2.0, 2.0]], (20, 1)), [[1, 9, 1], [NAN, 2, 5]]]
+    inputs = np.r_[np.tile([[1.0, 1.0, 1.0], [2.0, 2.0, 2.0]], (20, 1)), [[1, 9, 1], [3, 2, 5]]]
     scored = score(stretch_of(inputs), np.ones(42, dtype=bool), one=1.0)
     assert scored.feature[40:].tolist() == [1, 2]
-    assert np.isnan(scored.score[41])  # a step that lacks a feature says nothing by itself
+
+
+def test_score_stretch_gives_no_score_to_a_missing_step_and_learns_nothing_from_it():
+    stretch = stretch_of([1.0, NAN, 2.0, 5.0], smoothing=8)
+    scored = score(stretch, np.array([True, True, True, False]), one=1.0)
+    assert scored.rows.tolist() == [0, 2]
+    assert scored.pasts["one"].n.tolist() == [2.0]
+    assert scored.pasts["one"].total.tolist() == [1.0 + 1.5]
 
 
 def test_score_stretch_retrospective_holds_an_error_against_all_of_its_series():
