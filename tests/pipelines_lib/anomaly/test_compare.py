@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from pipelines_lib.anomaly.compare import compare_detectors
+from pipelines_lib.anomaly.evaluation import average_precision
 from pipelines_lib.config import SplitConfig
 
 CPU = torch.device("cpu")
@@ -56,7 +57,6 @@ def test_compare_detectors_gives_an_old_champion_the_past_of_its_nights(
     frame, _, _ = champion.score_panel(judged, since=np.full(4, first + 269))  # after step 268
     late = frame[frame["time"] >= simple.evaluation.scores["time"].min()]
     merged = simple.evaluation.scores.merge(late, on=["series_id", "time"], suffixes=("", "_old"))
-    from pipelines_lib.anomaly.evaluation import average_precision
 
     precision = average_precision(merged["anomaly"].to_numpy(), merged["score_old"].to_numpy())
     assert compared.champion == 1 - precision
