@@ -67,7 +67,7 @@ def test_fit_detector_injects_anomalies_where_none_are_labelled(fitted_detector)
     assert evaluation.metrics["forecast_average_precision"] > 2 * chance
 
 
-def test_fit_detector_judges_parts_and_baselines_on_the_same_rows(fitted_detector):
+def test_fit_detector_judges_baselines_on_the_same_rows(fitted_detector):
     scores = fitted_detector.evaluation.scores
     methods = ["score", "forecast", "autoencoder", "shift", "pca", "energy"]
     assert scores[methods].notna().all().all()
@@ -104,7 +104,7 @@ def test_fit_detector_ignores_labels_of_what_is_not_there(fit_sine_detector, pla
     assert fit_sine_detector(labels=foreign, **SIMPLE).evaluation.truth == "injected"
 
 
-def test_fit_detector_does_not_change_with_test_rows(
+def test_fit_detector_threshold_does_not_change_with_test_rows(
     fit_sine_detector, fitted_detector, sine_panel, weights_of
 ):
     ours = fitted_detector.detector

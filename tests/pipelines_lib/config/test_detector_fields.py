@@ -42,7 +42,7 @@ PROOFS = SHARED | {
     "bottleneck": LEARN + "make_autoencoder_squeezes_through_the_bottleneck",
     "train_series": FIT + "learns_from_train_series_and_judges_all",
     "split.calibration_steps": FIT + "calibrates_on_calibration_rows",
-    "split.test_steps": FIT + "judges_parts_and_baselines_on_the_same_rows",
+    "split.test_steps": FIT + "judges_baselines_on_the_same_rows",
     "training.loss": LEARN + "fit_parts_learn_by_the_loss_of_the_config",
     "training.seed": LEARN + "fit_parts_do_as_the_seed_says",
     "threshold.kind": APPLY + "night_by_night_equals_all_at_once",
