@@ -100,7 +100,10 @@ def test_events_and_label_work_on_an_old_lake(old, values_dataset, monkeypatch, 
     event = re.search(r"^e[0-9a-f]{10}(?= +room +2024-01-02 01:00)", said, flags=re.MULTILINE)
     assert event, said
     code, said = tidewatch("label", "sensors", event.group(), "true")
-    assert (code, said) == (0, f"event {event.group()} (room, 2024-01-02 01:00) is a true anomaly\n")
+    assert (code, said) == (
+        0,
+        f"event {event.group()} (room, 2024-01-02 01:00) is a true anomaly\n",
+    )
     update(old, values_dataset())
     code, said = tidewatch("events", "sensors")
     assert event.group() in said

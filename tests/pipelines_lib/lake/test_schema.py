@@ -11,8 +11,7 @@ from pipelines_lib.errors import LakeError
 from pipelines_lib.lake import Lake, MergeCounts
 from pipelines_lib.lake.arrow import to_arrow
 from pipelines_lib.lake.stored import open_table
-from pipelines_lib.tables import EVENTS, SCHEMA_VERSION, SCORES
-
+from pipelines_lib.tables import SCHEMA_VERSION, SCORES
 
 LATER = ["p_value", "anomalous", "part", "stale"]
 """Columns of scores that schema version 1 had not."""
