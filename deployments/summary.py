@@ -7,6 +7,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from deployments.night_events import count_events, print_night_events
+
 if TYPE_CHECKING:
     from pipelines_lib.ingestion import IngestReport
     from pipelines_lib.reports.summary import NightSummary
@@ -62,19 +64,7 @@ def print_night(night: "NightSummary", console: Console, *, mlflow_server: str =
         if night.n_forecast_series > LINES:
             say(f"  and {night.n_forecast_series - LINES} more series, in the report and the lake")
     if night.events:
-        table = Table(title="Newest events", title_justify="left", box=None)
-        for column in ("series", "from", "to", "severity", "features"):
-            table.add_column(column, justify="right" if column == "severity" else "left")
-        for event in night.events[:LINES]:
-            new = " [red]new[/]" if event.new else ""
-            table.add_row(
-                event.series_id + new,
-                event.start,
-                event.end,
-                number(event.severity),
-                event.features,
-            )
-        say(table)
+        print_night_events(night, console, limit=LINES)
     rows = Table(box=None, show_header=False, pad_edge=False)
     rows.add_column(style="bold", no_wrap=True)
     rows.add_column()
@@ -104,7 +94,7 @@ def print_night(night: "NightSummary", console: Console, *, mlflow_server: str =
     if "forecast" in ran:
         rows.add_row("Forecasts", f"{night.n_forecast_series:,} series")
     if "detect" in ran:
-        rows.add_row("Events", f"{night.n_events:,}, {night.n_new_events:,} of them new tonight")
+        rows.add_row("Events", count_events(night))
     for text in night.skipped:
         rows.add_row("Skipped", escape(text))
     for name, why in list(night.failures.items())[:5]:

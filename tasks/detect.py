@@ -23,6 +23,8 @@ class Detection:
     """Those of them that give no alert: within a cool-down, or ignored."""
     skipped: str = ""
     left_out: dict[str, str] = field(default_factory=dict)
+    alert_budget: float = 0.0
+    """False alarms a night that are put up with; 0: there is no budget."""
     seconds: float = 0.0
 
 
@@ -106,5 +108,6 @@ def detect_events(dataset: str) -> Detection:
         events.quiet,
         skipped,
         left_out,
+        detector.config.threshold.alert_budget,
         perf_counter() - began,
     )

@@ -91,7 +91,10 @@ def write_report(
     with context.tracker.run(dataset, "nightly", name=f"{dataset} {night.newest}") as run:
         sections = [draw_forecasts(context.lake, declared, forecasts), held_out]
         stages["report"] = perf_counter() - began
-        night = replace(night, report=str(path), run_id=run.run_id, seconds=stages)
+        budget = detection.alert_budget if detection else 0.0
+        night = replace(
+            night, report=str(path), run_id=run.run_id, seconds=stages, alert_budget=budget
+        )
         page = render_html(
             night,
             sections,

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines_lib.anomaly.events import OPEN, event_ids, find_events
+from pipelines_lib.anomaly.stored_events import read_events
 from pipelines_lib.anomaly.verdicts import find_ignored, read_verdicts
 from pipelines_lib.config.detector import EventConfig
 from pipelines_lib.errors import SeriesError, shown
@@ -74,7 +75,7 @@ def refresh_quiet(lake: Lake, dataset: str) -> int:
 
     What a cool-down says stays: only a night knows how long it lasts.
     """
-    events = lake.read_rows(dataset, EVENTS)
+    events = read_events(lake, dataset)
     quiet = _say_ignored(events, read_verdicts(lake, dataset))
     changed = quiet != events["quiet"].fillna("")
     lake.merge_rows(dataset, EVENTS, events.assign(quiet=quiet)[changed])
@@ -104,7 +105,7 @@ def list_events(
     Raises:
         SeriesError: No event of this series is stored.
     """
-    events = lake.read_rows(dataset, EVENTS)
+    events = read_events(lake, dataset)
     if series_id and not events["series_id"].eq(series_id).any():
         known = shown(events["series_id"].unique()) or "none at all"
         raise SeriesError(

@@ -7,10 +7,11 @@ from difflib import get_close_matches
 import numpy as np
 import pandas as pd
 
+from pipelines_lib.anomaly.stored_events import read_events
 from pipelines_lib.errors import ConfigError, SeriesError, shown
 from pipelines_lib.lake import Lake
 from pipelines_lib.series.calendar import Calendar, naive_times
-from pipelines_lib.tables import EVENTS, VERDICTS
+from pipelines_lib.tables import VERDICTS
 
 TRUE, FALSE, IGNORE = "true", "false", "ignore"
 MIN_JUDGED = 5
@@ -78,10 +79,10 @@ def record_verdict(
         remedy = "say until when" if verdict == IGNORE else "leave it out"
         raise ConfigError(f"verdict {verdict} and until={until}: only ignore has an end, {remedy}")
     columns = ["event_id", "series_id", "start", "end"]
-    events = lake.read_rows(dataset, EVENTS, columns=columns)
+    events = read_events(lake, dataset)[columns]
     found = events[events["event_id"] == event_id]
     if found.empty:
-        near = get_close_matches(event_id, events["event_id"].dropna().unique(), n=3, cutoff=0.5)
+        near = get_close_matches(event_id, events["event_id"].unique(), n=3, cutoff=0.5)
         meant = f" (near: {shown(near)})" if near else ""
         raise SeriesError(
             f"dataset {dataset} has no event {event_id!r}{meant}: `tidewatch events {dataset}` "

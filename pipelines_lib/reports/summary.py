@@ -163,6 +163,8 @@ class NightSummary:
     events: list[EventLine]
     n_alerts: int = 0
     """Events that are new tonight and not quiet."""
+    alert_budget: float = 0.0
+    """False alarms a night that are put up with; 0: there is no budget."""
     words: dict[str, str] = field(default_factory=dict)
     """A line of words on each event that has a picture, by its id."""
     realised: Realised | None = None
@@ -213,9 +215,8 @@ def ingest_sentence(night: NightSummary) -> str:
 
 def series_news(night: NightSummary, *, limit: int) -> list[tuple[str, str]]:
     """Return what happened to whole series, as titled sentences that name at most `limit` each."""
-    told: list[tuple[str, str]] = []
     shown = night.restated[:limit]
-    told += [("Restated", text) for text in shown]
+    told = [("Restated", text) for text in shown]
     if len(shown) < night.n_restated:
         told.append(("Restated", f"and {night.n_restated - len(shown):,} more histories"))
     if night.n_stale:
@@ -291,8 +292,7 @@ def to_markdown(night: NightSummary) -> str:
             texts = f"{cell_text(rule.example)} | {cell_text(rule.reason)}"
             lines.append(f"| {rule.rule} | {rule.outcome} | {rule.rows:,} | {texts} |")
         lines.append("")
-    problems = {**night.failures, **night.left_out}
-    if problems:
+    if problems := {**night.failures, **night.left_out}:
         lines += ["| series without a result | why |", "|---|---|"]
         lines += [
             f"| {cell_text(name)} | {cell_text(why)} |" for name, why in list(problems.items())[:50]

@@ -81,7 +81,7 @@ def test_make_demo_ends_with_a_summary_and_changes_nothing_when_repeated(tmp_pat
     assert first.returncode == 0, first.stderr
     for said in (
         r"Forecasts of close \(KRW\)",
-        r"Newest events",
+        r"Events, alerts first",
         r"Ingest +5,813 rows fetched: 5,812 new",
         r"Quarantined +price_order 1",
         r"Forecast model +demo-forecaster v1: MASE .* last value .* skill",

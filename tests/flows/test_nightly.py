@@ -20,6 +20,7 @@ from pipelines_lib.config import (
     ForecasterConfig,
     SourceConfig,
     SplitConfig,
+    ThresholdConfig,
     TrainingConfig,
 )
 from pipelines_lib.errors import ConfigError, LakeError, SeriesError, SourceError
@@ -29,8 +30,15 @@ from pipelines_lib.tables import EVENTS, FORECASTS, INGESTS, SCORES, dataset_tab
 
 SPLIT = SplitConfig(validation_steps=30, calibration_steps=40, test_steps=40)
 TRAINING = TrainingConfig(max_epochs=2, batch_size=64)
+BRIEF = TrainingConfig(max_epochs=1, windows_per_epoch=2000, batch_size=64)
 FORECASTER = ForecasterConfig(lookback=10, horizon=3, hidden=8, split=SPLIT, training=TRAINING)
-DETECTOR = DetectorConfig(lookback=10, hidden=8, quantile=0.98, split=SPLIT, training=TRAINING)
+DETECTOR = DetectorConfig(
+    lookback=10,
+    hidden=8,
+    threshold=ThresholdConfig(kind="quantile", quantile=0.98),
+    split=SPLIT,
+    training=BRIEF,
+)
 
 
 @pytest.fixture(scope="module")

@@ -34,8 +34,9 @@ def score_rows() -> Callable[..., pd.DataFrame]:
     def make(*entries: tuple, scorer: str = "m") -> pd.DataFrame:
         frame = pd.DataFrame(list(entries), columns=["series_id", "time", "mode", "score"])
         frame["time"] = pd.to_datetime(frame["time"], utc=True).astype("datetime64[us, UTC]")
-        rest = {"threshold": 2.0, "feature": "value", "data_version": 1}
-        frame = frame.assign(scorer=scorer, **rest, run_id="r1", model_version="1")
+        rest = {"threshold": 2.0, "p_value": 0.1, "part": "forecast", "feature": "value"}
+        frame = frame.assign(anomalous=frame["score"] > 2.0, scorer=scorer, data_version=1, **rest)
+        frame = frame.assign(run_id="r1", model_version="1")
         return frame.assign(stale=None)[SCORES.schema.names]
 
     return make

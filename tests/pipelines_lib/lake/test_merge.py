@@ -162,7 +162,8 @@ def test_merge_rows_keeps_microseconds_and_zones(lake, observations, rows):
 
 def sample_row(table):
     time = pd.Timestamp("2024-01-02", tz="UTC")
-    values = {"string": "x", "double": 1.0, "int64": 1, "timestamp[us, tz=UTC]": time}
+    values = {"string": "x", "double": 1.0, "int64": 1, "bool": True}
+    values["timestamp[us, tz=UTC]"] = time
     return pd.DataFrame({c.name: [values[str(c.type)]] for c in table.columns})
 
 

@@ -1,4 +1,4 @@
-"""Tables of schema version 1: without the columns that came later."""
+"""Tables of schemas 1 and 2: without the columns that came later."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -13,6 +13,9 @@ from pipelines_lib.lake.arrow import to_arrow
 from pipelines_lib.lake.stored import open_table
 from pipelines_lib.tables import SCHEMA_VERSION, SCORES
 
+LATER = ["p_value", "anomalous", "part", "stale"]
+"""Columns of scores that schema version 1 had not."""
+
 
 @pytest.fixture
 def old(lake, score_rows):
@@ -20,7 +23,7 @@ def old(lake, score_rows):
     rows = score_rows(("A", "2023-01-02", "causal", 1.0), ("B", "2024-01-02", "causal", 2.0))
     write_deltalake(
         f"{lake.uri}/d/scores",
-        to_arrow(rows, SCORES).drop_columns(["stale"]),
+        to_arrow(rows, SCORES).drop_columns(LATER),
         partition_by=["year"],
         description="scores; tidewatch-schema=1",
     )
@@ -34,7 +37,7 @@ def stored(lake):
 def test_read_rows_of_an_old_table_gives_null_for_later_columns(old):
     read = old.read_rows("d", SCORES)
     assert list(read) == SCORES.schema.names
-    assert read["stale"].isna().all()
+    assert read[LATER].isna().all(axis=None)
     assert str(read["stale"].dtype) == "str"
     assert old.read_table("d", SCORES, columns=["stale"])["stale"].null_count == 2
     assert len(old.read_rows("d", SCORES, equal={"stale": "i"})) == 0
@@ -45,7 +48,7 @@ def test_read_rows_of_an_old_table_gives_null_for_later_columns(old):
 def test_merge_rows_into_an_old_table_adds_the_columns_and_raises_its_mark(old, score_rows):
     rows = score_rows(("A", "2023-01-02", "causal", 1.0), ("A", "2023-01-03", "causal", 3.0))
     counts = old.merge_rows("d", SCORES, rows)
-    assert counts == MergeCounts(inserted=1, unchanged=1)
+    assert counts == MergeCounts(inserted=1, updated=1)  # the old row has the later columns now
     assert (stored(old).mark, stored(old).nulls) == (SCHEMA_VERSION, ())
     assert old.read_rows("d", SCORES)["stale"].isna().tolist() == [True] * 3
     assert old.read_rows("d", SCORES, version=0)["stale"].isna().tolist() == [True] * 2
@@ -55,7 +58,7 @@ def test_merge_rows_into_an_old_table_adds_the_columns_and_raises_its_mark(old, 
 
 
 def test_merge_rows_raises_the_mark_that_a_kill_left_behind(old, score_rows):
-    added = Field.from_arrow(SCORES.schema.field("stale"))
+    added = [Field.from_arrow(SCORES.schema.field(name)) for name in LATER]
     DeltaTable(f"{old.uri}/d/scores").alter.add_columns(added)
     assert (stored(old).mark, stored(old).nulls) == (1, ())
     old.merge_rows("d", SCORES, score_rows(("A", "2023-01-03", "causal", 3.0)))
@@ -84,7 +87,7 @@ def test_read_rows_refuses_a_current_table_without_a_later_column(old):
     DeltaTable(f"{old.uri}/d/scores").alter.set_table_description(
         f"scores; tidewatch-schema={SCHEMA_VERSION}"
     )
-    with pytest.raises(LakeError, match="lacks the columns stale"):
+    with pytest.raises(LakeError, match="lacks the columns anomalous, p_value, part, stale"):
         old.read_rows("d", SCORES)
 
 

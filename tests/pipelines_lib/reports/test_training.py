@@ -30,12 +30,25 @@ def test_draw_forecaster_draws_no_losses_where_nothing_is_trained(fitted_forecas
 
 
 def test_draw_detector_draws_scores_of_series_with_events(fitted_detector):
-    figures = draw_detector(fitted_detector, unit="degC")
+    scores = fitted_detector.evaluation.scores.assign(anomalous=False)
+    of_b = scores.index[scores["series_id"] == "B"]
+    scores.loc[of_b[[10, 11, 12]], "anomalous"] = True
+    evaluation = replace(fitted_detector.evaluation, scores=scores)
+    figures = draw_detector(replace(fitted_detector, evaluation=evaluation), unit="degC")
     losses = {name for name in figures if name.startswith("losses_")}
     assert losses == {f"losses_{name}" for name in fitted_detector.trainings}
-    assert 1 <= len(set(figures) - losses) <= 3
+    assert set(figures) - losses == {"scores_1"}
     top, bottom = figures["scores_1"].axes
     assert len(bottom.lines[0].get_ydata()) == 60
     assert len(top.lines[0].get_ydata()) == 60
-    assert top.patches
-    assert "injected" in top.get_title(loc="left")
+    assert len(top.patches) == 1
+    assert "B (injected" in top.get_title(loc="left")
+
+
+def test_draw_detector_draws_scores_where_there_is_no_event(fitted_detector):
+    scores = fitted_detector.evaluation.scores.assign(anomalous=False)
+    evaluation = replace(fitted_detector.evaluation, scores=scores)
+    figures = draw_detector(replace(fitted_detector, evaluation=evaluation), unit="degC")
+    names = [name for name in figures if name.startswith("scores_")]
+    assert 1 <= len(names) <= 3
+    assert all(not figures[name].axes[0].patches for name in names)

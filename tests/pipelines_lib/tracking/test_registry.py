@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import mlflow
+import numpy as np
 import pandas as pd
 import pytest
 from mlflow.pyfunc import scoring_server
@@ -241,6 +242,7 @@ def test_aliases_move_as_decided(tracker, register, fitted_detector):
     found, loaded = load_champion(tracker, name, Detector.load_bundle)
     assert (found.version, found.run_id) == ("1", first.run_id)
     assert loaded.weights == detector.weights
+    assert np.array_equal(loaded.calibration.score, detector.calibration.score)
 
 
 def test_list_models_sorts_by_name(tracker, served, register):

@@ -1,0 +1,128 @@
+"""Alerts from night to night: an event keeps its id, a person's verdict counts."""
+
+import re
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from deployments.cli import main
+from flows.nightly import nightly
+from pipelines_lib.anomaly.verdicts import read_verdicts
+from pipelines_lib.config import (
+    DatasetConfig,
+    DetectorConfig,
+    EventConfig,
+    SourceConfig,
+    SplitConfig,
+    TrainingConfig,
+)
+from pipelines_lib.lake import Lake
+from pipelines_lib.tables import EVENTS
+
+DETECTOR = DetectorConfig(
+    lookback=24,
+    hidden=8,
+    events=EventConfig(max_gap=6),
+    split=SplitConfig(validation_steps=30, calibration_steps=60, test_steps=40),
+    training=TrainingConfig(max_epochs=1, windows_per_epoch=2000, batch_size=64),
+)
+START = pd.Timestamp("2024-01-01", tz="UTC")
+
+
+def write_hours(folder, n):
+    """Write the first `n` hours of two temperatures, which change their level.
+
+    `room` is 3 degrees warmer from hour 388 to 413, and 5 from 500 on; `hall` 3 cooler from 500.
+    """
+    hour = np.arange(520)
+    noise = 0.1 * np.random.default_rng(0).normal(size=(2, 520))
+    hall, room = 20 + np.sin(2 * np.pi * hour / 24) + noise
+    room[388:414] += 3
+    room[500:] += 5
+    hall[500:] -= 3
+    folder.mkdir(exist_ok=True)
+    for name, values in (("hall", hall), ("room", room)):
+        frame = pd.DataFrame({"Date": START + pd.to_timedelta(hour, unit="h"), "value": values})
+        frame[:n].to_csv(folder / f"{name}.csv", index=False)
+
+
+@pytest.fixture
+def run_night(home, tmp_path):
+    """Return a function that runs the night after `n` hours: what it said, and all events."""
+    folder = tmp_path / "hours"
+    dataset = DatasetConfig(
+        name="sensors",
+        source=SourceConfig(kind="files", path=str(folder)),
+        kind="values",
+        value_columns=["value"],
+        target="value",
+        unit="degC",
+        calendar="fixed",
+        step_minutes=60,
+    )
+
+    def run(n):
+        write_hours(folder, n)
+        night = nightly(dataset, detector=DETECTOR, forecast=False)
+        events = Lake(str(home / "lake")).read_rows("sensors", EVENTS)
+        for name in ("start", "end"):
+            events[name] = (events[name] - START) // pd.Timedelta("1h")
+        return night, events.sort_values("start", ignore_index=True)
+
+    return run
+
+
+@pytest.fixture
+def tidewatch(monkeypatch, capsys):
+    """Run a command; return the exit code, what it said, and its errors."""
+
+    def run(*arguments):
+        capsys.readouterr()
+        monkeypatch.setattr(sys, "argv", ["tidewatch", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        return ended.value.code, said.out, said.err
+
+    return run
+
+
+def test_an_event_grows_from_night_to_night_and_hears_what_people_say(home, run_night, tidewatch):
+    night, first = run_night(400)
+    assert first[["series_id", "start", "end"]].to_numpy().tolist() == [["room", 388, 399]]
+    assert (night.n_new_events, night.n_alerts) == (1, 1)
+    event = first["event_id"].item()
+
+    night, second = run_night(406)
+    assert second["event_id"].tolist() == [event]
+    assert second["start"].item() == 388
+    assert second["end"].item() > 399
+    assert second["n_steps"].item() > first["n_steps"].item()
+    assert second["state"].item() == "open"
+    assert (night.n_new_events, night.n_alerts) == (0, 0)
+
+    code, said, _ = tidewatch("events", "sensors")
+    assert code == 0
+    assert re.search(rf"^{event} +room +2024-01-17 04:00 ", said, flags=re.MULTILINE)
+    code, said, _ = tidewatch("label", "sensors", event, "false")
+    assert (code, said) == (0, f"event {event} (room, 2024-01-17 04:00) is a false alarm\n")
+    verdicts = read_verdicts(Lake(str(home / "lake")), "sensors")
+    assert verdicts[["event_id", "verdict"]].to_numpy().tolist() == [[event, "false"]]
+    code, _, errors = tidewatch("label", "sensors", "e0000000000", "false")
+    assert code == 1
+    assert len(errors.strip().splitlines()) == 1
+    assert errors.startswith("tidewatch: ")
+    assert "e0000000000" in errors
+
+    code, said, _ = tidewatch("label", "sensors", event, "ignore", "--until", "2024-02-29")
+    assert code == 0
+    night, third = run_night(520)
+    old, new = third[third["event_id"] == event], third[third["event_id"] != event]
+    assert old["start"].tolist() == [388]
+    of_room = new["series_id"] == "room"
+    assert set(new.loc[of_room, "quiet"]) == {"ignored until 2024-02-29"}
+    assert new.loc[~of_room, "quiet"].tolist() == [""]
+    assert new.loc[~of_room, "start"].tolist() == [500]
+    assert (night.n_new_events, night.n_alerts) == (len(new), 1)
