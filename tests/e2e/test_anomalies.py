@@ -1,0 +1,55 @@
+"""Every command of README and docs that is about anomalies. One test a job."""
+
+import re
+
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+
+def test_events_of_the_demo_are_listed_and_judged(tidewatch):
+    assert tidewatch("run", "demo").returncode == 0
+
+    listed = tidewatch("events", "demo")
+    assert listed.returncode == 0, listed.stderr
+    ids = re.findall(r"\be[0-9a-f]{10}\b", listed.stdout)
+    assert ids
+    assert "none judged" in listed.stdout
+
+    judged = tidewatch("label", "demo", ids[0], "false")
+    assert judged.returncode == 0, judged.stderr
+    assert re.search(rf"event {ids[0]} \(SYN\d{{3}}, .*\) is a false alarm", judged.stdout)
+    assert "1 judged: 0 true, 1 false" in tidewatch("events", "demo").stdout
+
+
+def test_run_synthetic_spikes(tidewatch):
+    ended = tidewatch("run", "synthetic-spikes")
+    assert ended.returncode == 0, ended.stderr
+    assert "1,000 rows fetched: 1,000 new" in ended.stdout
+    assert "synthetic-spikes-detector v1" in ended.stdout
+    said = tidewatch("events", "synthetic-spikes").stdout
+    assert re.search(r"^synthetic-spikes: (no event|\d+ open)", said, flags=re.MULTILINE)
+
+
+@pytest.mark.slow
+def test_run_server_metrics_is_judged_by_its_labels(tidewatch, shared_data):
+    path = shared_data / "smd/machine-1-6.npz"
+    ended = tidewatch("run", "server-metrics", "--set", f"source.path={path}", timeout=580)
+    assert ended.returncode == 0, ended.stderr
+    said = " ".join(ended.stdout.split())
+    assert "47,377 rows fetched: 47,377 new" in said
+    # As many as `test_label` marks among the test rows: nothing was injected.
+    assert "(3,708 of 23,689 steps anomalous)" in said
+    model, pca = re.search(r"anomalous\) ([\d.]+), windowed PCA ([\d.]+)", said).groups()
+    assert float(model) > float(pca)
+
+
+@pytest.mark.slow
+def test_run_kospi_nightly_keeps_to_its_budget(tidewatch, shared_data):
+    path = shared_data / "krx/kospi_2020_2026.parquet"
+    ended = tidewatch("run", "kospi-nightly", "--set", f"source.path={path}", timeout=580)
+    assert ended.returncode == 0, ended.stderr
+    said = " ".join(ended.stdout.split())
+    assert "1,428,309 rows fetched: 1,428,297 new" in said
+    assert "kospi-nightly-detector v1" in said
+    assert "no step can be an alarm" not in ended.stdout + ended.stderr
