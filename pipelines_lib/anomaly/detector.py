@@ -123,9 +123,7 @@ class Detector:
         )
         shown = since if shown is None else shown
         late = panel.position >= shown[panel.row_series]
-        # Smoothing carries errors into steps that were not observed: those are no one's scores.
-        kept = np.isfinite(scored.score) & (stretch.run > 0)[scored.rows] & late[scored.rows]
-        frame = self._rows(panel, scored, kept, earlier)
+        frame = self._rows(panel, scored, np.isfinite(scored.score) & late[scored.rows], earlier)
         waiting = np.zeros(len(panel.series_ids), dtype=bool)
         waiting[panel.row_series[late]] = True
         waiting[panel.row_series[scored.rows[np.isfinite(scored.score)]]] = False

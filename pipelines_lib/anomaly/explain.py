@@ -106,7 +106,7 @@ def explain_event(view: DetectorView, event: dict, scores: pd.DataFrame) -> Expl
         for name in ("start", "end", "peak")
     }
     last = min(at["end"] + STEPS_AFTER, behind - 1)
-    since = max(first, min(at["start"] - STEPS_BEFORE, last - STEPS_AT_MOST + 1))
+    since = max(first, at["start"] - STEPS_BEFORE, last - STEPS_AT_MOST + 1)
     since = min(since, at["start"])
     names = feature_names(detector.features, panel)
     feature = names.index(str(event["features"]).split(", ")[0])

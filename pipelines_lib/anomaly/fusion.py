@@ -79,8 +79,10 @@ def stand_out_of_all(values: np.ndarray, *, series: np.ndarray) -> np.ndarray:
     center = grouped.transform("median").to_numpy()
     away = pd.Series(np.abs(values - center)).groupby(series)
     spread = MAD_TO_STD * away.transform("median").to_numpy()
-    spread = np.where(spread > 0, spread, grouped.transform("std", ddof=0).to_numpy())
-    return (values - center) / np.maximum(spread, 1e-12 + 1e-9 * np.abs(center))
+    least = 1e-12 + 1e-9 * np.abs(center)
+    # Running sums leave the median of equal errors a distance of rounding, which is none.
+    spread = np.where(spread > least, spread, grouped.transform("std", ddof=0).to_numpy())
+    return (values - center) / np.maximum(spread, least)
 
 
 def fuse(deviations: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -32,6 +32,7 @@ from pipelines_lib.training import (
     ForecastData,
     TrainingResult,
     WindowData,
+    few_threads,
     point,
     seeded,
     train,
@@ -123,16 +124,17 @@ def fit_forecast_part(
     )
     with seeded(config.training.seed):
         network = make_forecaster(config, window)
-        trained = train(
-            network,
-            data,
-            train_origins=_enough(origins, config),
-            validation_origins=_some(origins),
-            config=config.training,
-            loss_of=point(LOSSES[config.training.loss]),
-            checkpoint=checkpoint,
-            on_epoch=on_epoch,
-        )
+        with few_threads(network):
+            trained = train(
+                network,
+                data,
+                train_origins=_enough(origins, config),
+                validation_origins=_some(origins),
+                config=config.training,
+                loss_of=point(LOSSES[config.training.loss]),
+                checkpoint=checkpoint,
+                on_epoch=on_epoch,
+            )
     return ForecastPart(network.eval(), window.lookback, window.horizon), trained
 
 
@@ -149,15 +151,16 @@ def fit_autoencoder_part(
     data, origins = _windows(stretch, rows, window.lookback)
     with seeded(config.training.seed):
         network = make_autoencoder(config, window, stretch.inputs.shape[1])
-        trained = train(
-            network,
-            NormalisedWindows(data),
-            train_origins=_enough(origins[:: config.stride], config),
-            validation_origins=_some(origins),
-            config=config.training,
-            checkpoint=checkpoint,
-            on_epoch=on_epoch,
-        )
+        with few_threads(network):
+            trained = train(
+                network,
+                NormalisedWindows(data),
+                train_origins=_enough(origins[:: config.stride], config),
+                validation_origins=_some(origins),
+                config=config.training,
+                checkpoint=checkpoint,
+                on_epoch=on_epoch,
+            )
     return AutoencoderPart(network.eval(), window.lookback), trained
 
 

@@ -15,6 +15,7 @@ from pipelines_lib.training import (
     EpochReport,
     ForecastData,
     TrainingResult,
+    few_threads,
     load_weights,
     pinball,
     point,
@@ -90,7 +91,7 @@ def train_networks(
             else (series[train_origins] == of_series, series[validation_origins] == of_series)
         )
         chosen, checked = (mine, mine) if isinstance(mine, slice) else mine
-        with seeded(training.seed):
+        with seeded(training.seed), few_threads(single):
             result = train(
                 single,
                 data,

@@ -1,6 +1,6 @@
 """One readable loop for every network: windows in, best weights out."""
 
-from pipelines_lib.training.device import choose_device
+from pipelines_lib.training.device import choose_device, few_threads, one_thread
 from pipelines_lib.training.loop import EpochReport, TrainingResult, seeded, train
 from pipelines_lib.training.losses import LOSSES, Loss, pinball, point
 from pipelines_lib.training.weights import load_weights, save_weights
@@ -14,7 +14,9 @@ __all__ = [
     "TrainingResult",
     "WindowData",
     "choose_device",
+    "few_threads",
     "load_weights",
+    "one_thread",
     "pinball",
     "point",
     "save_weights",

@@ -52,12 +52,29 @@ def test_predict_rows_forecasts_as_the_forecaster_does(fitted_forecaster, sine_p
     assert (made["time"] == ours["time"].dt.tz_localize(None)).all()
 
 
-def test_predict_rows_scores_every_step(fitted_detector, raw_values):
-    made = predict_rows(fitted_detector.detector, raw_values)
-    assert len(made) == 4 * 420
+def test_predict_rows_scores_what_follows_the_calibration(fitted_detector, sine_panel, raw_values):
+    detector = fitted_detector.detector
+    made = predict_rows(detector, raw_values)
+    ours, _ = detector.score_rows(sine_panel)
+    assert made["score"].tolist() == ours["score"].tolist()
+    assert len(made) == 4 * 61
     assert (made["anomalous"] == (made["score"] > made["threshold"])).all()
-    assert made["anomalous"].any()
     assert made["time"].dt.tz is None
+    assert made["time"].min() == pd.Timestamp(detector.calibrated_until) + pd.Timedelta(hours=1)
+
+
+def test_predict_rows_refuses_rows_that_a_detector_has_learned_from(fitted_detector, raw_values):
+    early = raw_values[raw_values["time"] <= raw_values["time"].min() + pd.Timedelta(hours=200)]
+    with pytest.raises(SeriesError, match="the detector has learned from all up to 2024-01-15"):
+        predict_rows(fitted_detector.detector, early)
+
+
+def test_predict_rows_says_why_no_series_can_be_scored(fitted_detector, raw_values):
+    few = raw_values[raw_values["series_id"] == "A"].tail(50).assign(series_id="NEW")
+    with pytest.raises(
+        SeriesError, match=r"NEW: new to the detector: it has 50 complete steps.*: give more rows"
+    ):
+        predict_rows(fitted_detector.detector, few)
 
 
 def test_predict_rows_takes_rows_in_any_order_with_other_columns(bars_forecaster, raw_bars):

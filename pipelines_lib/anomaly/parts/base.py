@@ -3,8 +3,6 @@
 Shapes: N rows, F features, S series.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -17,9 +15,6 @@ from pipelines_lib.anomaly.window import Window
 BATCH = 1024
 """Windows that a network sees at once: always as many, so that one comes out the same in any
 company."""
-THREADS = 2
-"""With more, torch cuts a tensor where no window ends, and the bits of a window depend on its place
-in the batch: its vector code and the code for what is left over round differently."""
 
 
 @dataclass(frozen=True)
@@ -68,17 +63,6 @@ class Part(Protocol):
 
     def expected(self, stretch: Stretch, wanted: np.ndarray) -> np.ndarray | None:
         """Return what it expected of each step (N, F), scaled; None: it expects nothing."""
-
-
-@contextmanager
-def few_threads() -> Iterator[None]:
-    """Hold torch to two threads at most, so that a night gets the bits of any other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(min(before, THREADS))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def covering(wanted: np.ndarray, *, before: int, after: int) -> np.ndarray:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from pipelines_lib.anomaly.parts.base import BATCH, Stretch, covering, few_threads
+from pipelines_lib.anomaly.parts.base import BATCH, Stretch, covering
 from pipelines_lib.models import Network
-from pipelines_lib.training import ForecastData
+from pipelines_lib.training import ForecastData, one_thread
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class ForecastPart:
             expected[rows] = np.where(count > 0, mean / count, np.nan)
         return errors, expected
 
-    @few_threads()
+    @one_thread()
     @torch.inference_mode()
     def _forecast(
         self, values: np.ndarray, origins: np.ndarray, device: torch.device
@@ -82,7 +82,6 @@ class ForecastPart:
         for start in range(0, len(origins), BATCH):
             batch = origins[start : start + BATCH]
             full = torch.as_tensor(np.resize(batch, BATCH), device=device)
-            made[start : start + len(batch)] = (
-                network(data.inputs(full))[: len(batch), :, 0].cpu().numpy()
-            )
+            answers = network(data.inputs(full))[: len(batch), :, 0]
+            made[start : start + len(batch)] = answers.cpu().numpy()
         return made

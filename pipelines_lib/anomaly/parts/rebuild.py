@@ -11,9 +11,9 @@ import torch
 from sklearn.decomposition import PCA
 from torch import Tensor
 
-from pipelines_lib.anomaly.parts.base import BATCH, Stretch, covering, few_threads
+from pipelines_lib.anomaly.parts.base import BATCH, Stretch, covering
 from pipelines_lib.models import Autoencoder, normalise_windows
-from pipelines_lib.training import WindowData
+from pipelines_lib.training import WindowData, one_thread
 
 PCA_VARIANCE = 0.5
 PCA_WINDOWS = 5_000
@@ -79,6 +79,8 @@ def fit_pca(data: WindowData, origins: np.ndarray, *, lookback: int, seed: int) 
     """
     some = origins[:: -(-len(origins) // PCA_WINDOWS)]
     windows = data.windows(torch.as_tensor(some, device=data.device)).flatten(1).cpu().numpy()
+    if (windows == windows[0]).all():  # they have no variance to hold
+        return PCAPart(windows[0], np.zeros_like(windows[:1]), lookback)
     fitted = PCA(n_components=PCA_VARIANCE, svd_solver="full", random_state=seed).fit(windows)
     return PCAPart(fitted.mean_, fitted.components_, lookback)
 
@@ -88,7 +90,7 @@ def pca_lookback(lookback: int, n_features: int) -> int:
     return max(1, min(lookback, PCA_NUMBERS // n_features))
 
 
-@few_threads()
+@one_thread()
 @torch.inference_mode()
 def rebuild(
     rebuilt: Callable[[Tensor], Tensor], stretch: Stretch, wanted: np.ndarray, *, lookback: int
@@ -97,7 +99,7 @@ def rebuild(
 
     retrospective: a step is averaged over the windows that cover it, a quarter of a segment apart.
     causal: it is rebuilt by the window that ends at it, and its error is that window's mean over
-    the newest segment.
+    the newest segment; where nothing is smoothed, over the newest step alone.
 
     Args:
         rebuilt: Maps windows (B, L, F) to reconstructions.
@@ -110,6 +112,7 @@ def rebuild(
     """
     causal = stretch.mode == "causal"
     segment = min(stretch.window.segment_steps, lookback)
+    newest = segment if stretch.window.smoothing_steps > 1 else 1
     origins = stretch.origins(lookback)
     if causal:
         origins = origins[wanted[origins]]
@@ -129,7 +132,7 @@ def rebuild(
         answers = rebuilt(windows)[: len(batch)]
         errors = ((answers - windows[: len(batch)]) ** 2).double()
         if causal:
-            total[batch] = errors[:, -segment:].mean(dim=1).cpu().numpy()
+            total[batch] = errors[:, -newest:].mean(dim=1).cpu().numpy()
             made[batch] = answers[:, -1].cpu().numpy()
             count[batch] = 1
             continue

@@ -72,11 +72,12 @@ def test_no_part_knows_what_follows(every_part, name):
             weights={name: 1.0},
             pasts=detector.pasts_of(panel.series_ids),
         )
-        return np.concatenate([scored.terms, scored.alone, scored.feature[:, None]], axis=1)
+        said = np.concatenate([scored.terms, scored.alone, scored.feature[:, None]], axis=1)
+        return scored.rows, said
 
     # The scaler of a new series is made of its first 60 steps, of which all are known here.
-    early = panel.position <= panel.position.min() + KNOWN_UNTIL
-    ours, theirs = terms(panel), terms(changed)
+    (rows, ours), (_, theirs) = terms(panel), terms(changed)
+    early = panel.position[rows] <= panel.position.min() + KNOWN_UNTIL
     assert np.isfinite(ours[early]).sum() > 2 * early.sum()
     np.testing.assert_array_equal(ours[early], theirs[early])
     assert (ours[~early] != theirs[~early]).any(axis=1).mean() > 0.5

@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines_lib.anomaly.fit import choose_weights, fit_detector
-from pipelines_lib.config import DetectorConfig
+from pipelines_lib.anomaly.fit import fit_detector
 from pipelines_lib.errors import SeriesError
 from tests.pipelines_lib.conftest import CPU, NO_LABELS
 
@@ -68,7 +67,7 @@ def test_fit_detector_injects_anomalies_where_none_are_labelled(fitted_detector)
     assert evaluation.metrics["forecast_average_precision"] > 2 * chance
 
 
-def test_fit_detector_judges_parts_and_baselines_on_the_same_rows(fitted_detector):
+def test_fit_detector_judges_baselines_on_the_same_rows(fitted_detector):
     scores = fitted_detector.evaluation.scores
     methods = ["score", "forecast", "autoencoder", "shift", "pca", "energy"]
     assert scores[methods].notna().all().all()
@@ -105,7 +104,7 @@ def test_fit_detector_ignores_labels_of_what_is_not_there(fit_sine_detector, pla
     assert fit_sine_detector(labels=foreign, **SIMPLE).evaluation.truth == "injected"
 
 
-def test_fit_detector_does_not_change_with_test_rows(
+def test_fit_detector_threshold_does_not_change_with_test_rows(
     fit_sine_detector, fitted_detector, sine_panel, weights_of
 ):
     ours = fitted_detector.detector
@@ -191,6 +190,41 @@ def test_fit_detector_resumes_each_network_from_a_file_of_its_own(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_fit_detector_learns_from_train_series_and_judges_all(
+    fit_sine_detector, fitted_detector, weights_of
+):
+    few = fit_sine_detector(train_series=["A", "C"])
+    assert few.detector.series_ids == ["A", "B", "C", "D"]
+    assert set(few.evaluation.scores["series_id"]) == {"A", "B", "C", "D"}
+    np.testing.assert_array_equal(
+        few.detector.scaler.center, fitted_detector.detector.scaler.center
+    )
+    for name in ("forecast", "autoencoder"):
+        ours, theirs = few.detector.parts[name], fitted_detector.detector.parts[name]
+        assert not np.array_equal(weights_of(ours)[0], weights_of(theirs)[0])
+
+
+@pytest.mark.parametrize("kind", ["standard", "minmax", "robust", "none"])
+def test_fit_detector_scales_as_the_config_says(fit_sine_detector, sine_panel, kind):
+    scaler = fit_sine_detector(**SIMPLE, scaler=kind).detector.scaler
+    values = sine_panel.values[: LAST_TRAINING + 1, 0]
+    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
+    center, scale = {
+        "standard": (values.mean(), values.std()),
+        "minmax": (values.min(), np.ptp(values)),
+        "robust": (middle, (high - low) / 1.349),
+        "none": (0.0, 1.0),
+    }[kind]
+    assert scaler.center[0, 0] == pytest.approx(center)
+    assert scaler.scale[0, 0] == pytest.approx(scale)
+
+
+def test_fit_detector_watches_the_features_of_the_config(fit_every_part):
+    watched = fit_every_part(3, features=["c2", "c0"], parts=["shift"]).detector
+    assert watched.features == ["c2", "c0"]
+    assert fit_every_part(2, parts=["shift"]).detector.features == ["c0", "c1"]
+
+
 # --- bad input ---------------------------------------------------------------------------------
 
 
@@ -243,26 +277,3 @@ def test_fit_detector_refuses_an_unknown_training_series(fit_sine_detector):
 def test_fit_detector_refuses_short_history(fit_sine_detector, panel_of, sine_panel):
     with pytest.raises(SeriesError, match="too little history"):
         fit_sine_detector(panel_of({"A": sine_panel.values[:150, 0]}))
-
-
-# --- weights -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("fields", "more", "weights"),
-    [
-        ({}, {}, {"forecast": 1.0, "shift": 1.0}),
-        ({}, {"n_features": 3}, {"forecast": 1.0, "shift": 1.0, "energy": 1.0}),
-        (
-            {"mode": "retrospective"},
-            {"strength": 0.75},
-            {"forecast": 1.0, "shift": 0.25, "autoencoder": 0.75},
-        ),
-        ({}, {"bars": True, "n_features": 2}, {"robust_z": 1.0, "autoencoder": 1.0}),
-        ({"parts": ["pca", "shift"]}, {}, {"pca": 1.0, "shift": 1.0}),
-        ({"parts": ["pca", "shift"], "weights": [3, 0.5]}, {}, {"pca": 3.0, "shift": 0.5}),
-    ],
-)
-def test_choose_weights(fields, more, weights):
-    given = {"strength": 0.0, "n_features": 1, "bars": False, **more}
-    assert choose_weights(DetectorConfig(**fields), **given) == weights

@@ -86,6 +86,14 @@ def test_stand_out_of_all_by_hand():
     assert found[5:] == pytest.approx(np.array([0, 0, 0, 4]) / np.std([5, 5, 5, 9]))
 
 
+def test_stand_out_of_all_takes_no_rounding_for_a_spread():
+    values = np.full(41, 0.1) + 1e-17 * np.arange(41)
+    values[::2] = np.nextafter(0.1, 1)
+    values[7] = 0.2
+    found = stand_out_of_all(values, series=np.zeros(41, int))
+    assert found[7] == pytest.approx(0.1 / np.std(values))
+
+
 def test_fuse_by_hand():
     deviations = np.array([[np.e - 1, np.e**2 - 1], [-5.0, np.e - 1], [NAN, np.e - 1], [NAN, NAN]])
     score, terms = fuse(deviations, np.array([3.0, 1.0]))

@@ -117,10 +117,15 @@ def test_forecast_knows_nothing_behind_a_gap():
 
 
 def test_autoencoder_causal_is_the_mean_over_the_newest_segment(steady_part):
-    errors = errors_of(steady_part, stretch_of([0.0] * 6, [0.0] * 3))[:, 0]
+    errors = errors_of(steady_part, stretch_of([0.0] * 6, [0.0] * 3, smoothing=4))[:, 0]
     # A window that does not move has a spread of .1: errors are .01 times 0, 1, 4, 9.
     newest = 0.01 * (4 + 9) / 2
     np.testing.assert_allclose(errors, [NAN] * 3 + [newest] * 3 + [NAN] * 3, rtol=1e-5)
+
+
+def test_autoencoder_causal_without_smoothing_is_the_newest_step_alone(steady_part):
+    errors = errors_of(steady_part, stretch_of([0.0] * 6, smoothing=1))[:, 0]
+    np.testing.assert_allclose(errors, [NAN] * 3 + [0.09] * 3, rtol=1e-5)
 
 
 def test_autoencoder_retrospective_averages_over_the_windows_that_cover_a_step(steady_part):

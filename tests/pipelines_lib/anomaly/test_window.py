@@ -12,7 +12,7 @@ def wave(period, n, seed=0, noise=0.1):
     return np.sin(2 * np.pi * np.arange(n) / period) + noise * rng.normal(size=n)
 
 
-def choose(*series, bars=False, rows=None, **fields):
+def choose(*series, returns=False, rows=None, **fields):
     inputs = np.concatenate(series)
     inputs = inputs[:, None] if inputs.ndim == 1 else inputs
     return choose_window(
@@ -20,7 +20,7 @@ def choose(*series, bars=False, rows=None, **fields):
         offsets=np.concatenate([[0], np.cumsum([len(each) for each in series])]),
         rows=np.ones(len(inputs), dtype=bool) if rows is None else rows,
         config=DetectorConfig(**fields),
-        bars=bars,
+        returns=returns,
     )
 
 
@@ -76,11 +76,11 @@ def test_choose_window_takes_the_period_that_is_given():
     assert choose(wave(24, 1200), period=12).strength == 0.0  # they are opposite after half of it
 
 
-def test_choose_window_of_bars_is_30_steps_without_smoothing():
-    window = choose(wave(24, 1200), bars=True)
+def test_choose_window_of_returns_is_30_steps_without_smoothing():
+    window = choose(wave(24, 1200), returns=True)
     assert (window.period, window.segment_steps, window.lookback) == (0, 4, 32)
     assert window.smoothing_steps == 1
-    assert choose(wave(24, 1200), bars=True, period=24).period == 24
+    assert choose(wave(24, 1200), returns=True, period=24).period == 24
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_choose_window_of_a_step_autoencoder_keeps_the_lookback(given):
 
 def test_choose_window_takes_the_smoothing_that_is_given():
     assert choose(wave(24, 1200), smoothing_steps=5).smoothing_steps == 5
-    assert choose(wave(24, 1200), smoothing_steps=5, bars=True).smoothing_steps == 5
+    assert choose(wave(24, 1200), smoothing_steps=5, returns=True).smoothing_steps == 5
 
 
 def test_choose_window_bridges_what_is_unknown_and_survives_what_is_constant():

@@ -13,11 +13,13 @@ from pipelines_lib.config import (
     Config,
     DatasetConfig,
     DetectorConfig,
+    EventConfig,
     ForecasterConfig,
     NetworkConfig,
     SearchConfig,
     SourceConfig,
     SplitConfig,
+    ThresholdConfig,
     TrainingConfig,
 )
 
@@ -25,11 +27,13 @@ CONFIGS = [
     BacktestConfig,
     DatasetConfig,
     DetectorConfig,
+    EventConfig,
     ForecasterConfig,
     NetworkConfig,
     SearchConfig,
     SourceConfig,
     SplitConfig,
+    ThresholdConfig,
     TrainingConfig,
 ]
 NEEDED = {DatasetConfig: {"name": "prices"}}

@@ -3,8 +3,10 @@ from pydantic import ValidationError
 
 from pipelines_lib.config import (
     DetectorConfig,
+    EventConfig,
     ForecasterConfig,
     SplitConfig,
+    ThresholdConfig,
     TrainingConfig,
 )
 
@@ -49,12 +51,29 @@ from pipelines_lib.config import (
         (TrainingConfig, "warmup_steps", 0, -1),
         (ForecasterConfig, "target_kind", "level", "difference"),
         (ForecasterConfig, "scaler", "none", "log"),
-        (DetectorConfig, "k", 0.1, 0.0),
-        (DetectorConfig, "quantile", 0.51, 0.5),
-        (DetectorConfig, "quantile", 0.9999, 1.0),
-        (DetectorConfig, "max_gap", 0, -1),
         (DetectorConfig, "mode", "causal", "both"),
-        (DetectorConfig, "threshold", "k_sigma", "fixed"),
+        (DetectorConfig, "lookback", 0, -1),
+        (DetectorConfig, "lookback", 2, 1),
+        (DetectorConfig, "period", 0, -1),
+        (DetectorConfig, "smoothing_steps", 1, -1),
+        (DetectorConfig, "hidden", 1, 0),
+        (DetectorConfig, "bottleneck", 1, 0),
+        (DetectorConfig, "cell", "gru", "rnn"),
+        (DetectorConfig, "autoencoder", "step", "window"),
+        (DetectorConfig, "parts", ["pca", "energy"], ["isolation_forest"]),
+        (ThresholdConfig, "kind", "pot", "iqr"),
+        (ThresholdConfig, "k", 0.1, 0.0),
+        (ThresholdConfig, "quantile", 0.51, 0.5),
+        (ThresholdConfig, "quantile", 0.9999, 1.0),
+        (ThresholdConfig, "risk", 0.499, 0.5),
+        (ThresholdConfig, "risk", 1e-9, 0.0),
+        (ThresholdConfig, "scope", "series", "feature"),
+        (ThresholdConfig, "refit_steps", 1, 0),
+        (ThresholdConfig, "alert_budget", 0.0, -0.1),
+        (ThresholdConfig, "budget_method", "benjamini_hochberg", "holm"),
+        (EventConfig, "max_gap", -1, -2),
+        (EventConfig, "min_steps", 1, 0),
+        (EventConfig, "cooldown_steps", 0, -1),
     ],
 )
 def test_config_holds_its_bounds(kind, field, accepted, refused):
@@ -66,6 +85,22 @@ def test_config_holds_its_bounds(kind, field, accepted, refused):
 def test_detector_config_refuses_the_calendar_as_a_feature():
     with pytest.raises(ValidationError, match="the date itself cannot be anomalous"):
         DetectorConfig(features=["close_return", "calendar"])
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"lookback": 1}, "lookback 1: a window has at least 2 steps"),
+        ({"parts": ["pca", "pca"]}, "parts names a part twice"),
+        ({"weights": [1.0]}, "weights has 1 numbers for 0 parts: give one each, or none"),
+        ({"parts": ["pca"], "weights": [1.0, 2.0]}, "weights has 2 numbers for 1 parts"),
+        ({"parts": ["pca", "shift"], "weights": [1.0, -1.0]}, "give at least one above 0"),
+        ({"parts": ["pca"], "weights": [0.0]}, "give at least one above 0"),
+    ],
+)
+def test_detector_config_refuses_fields_that_do_not_go_together(fields, sentence):
+    with pytest.raises(ValidationError, match=sentence):
+        DetectorConfig(**fields)
 
 
 def test_forecaster_config_takes_the_calendar_as_a_feature():

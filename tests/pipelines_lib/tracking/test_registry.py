@@ -240,7 +240,7 @@ def test_aliases_move_as_decided(tracker, register, fitted_detector):
     tracker.client.set_registered_model_alias(name, "champion", "1")  # rolling back: one alias
     found, loaded = load_champion(tracker, name, Detector.load_bundle)
     assert (found.version, found.run_id) == ("1", first.run_id)
-    assert loaded.threshold == detector.threshold
+    assert loaded.weights == detector.weights
 
 
 def test_list_models_sorts_by_name(tracker, served, register):

@@ -3,9 +3,12 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
+from pipelines_lib.anomaly.detector import Detector
+from pipelines_lib.anomaly.fit import fit_detector
 from pipelines_lib.config import ForecasterConfig, SplitConfig, TrainingConfig
 from pipelines_lib.errors import ConfigError
 from pipelines_lib.forecasting.fit import fit_forecaster
@@ -70,3 +73,22 @@ def test_fit_forecaster_on_a_gpu_makes_a_bundle_for_the_cpu(sine_panel, sine_dat
     on_cpu, _, _ = loaded.forecast_windows(prepared, fitted.test_origins)
     np.testing.assert_allclose(on_cpu, ours, rtol=2e-3)
     assert replace(loaded, network=None).calibrated_until == fitted.forecaster.calibrated_until
+
+
+@pytest.mark.gpu
+@needs_gpu
+def test_fit_detector_on_a_gpu_makes_a_bundle_for_the_cpu(fitted_detector, sine_panel, tmp_path):
+    config, dataset = fitted_detector.detector.config, fitted_detector.detector.dataset
+    cuda = torch.device("cuda")
+    no_labels = pd.DataFrame({"series_id": [], "time": []})
+    fitted = fit_detector(sine_panel, dataset=dataset, config=config, device=cuda, labels=no_labels)
+    detector = fitted.detector
+    since = np.full(4, detector.calibration.anchor(sine_panel.calendar) + 1)
+    ours, _, _ = detector.score_panel(sine_panel, since=since, device=cuda)
+    again, _, _ = detector.score_panel(sine_panel, since=since, device=cuda)
+    pd.testing.assert_frame_equal(ours, again, check_exact=True)
+
+    detector.save_bundle(tmp_path)
+    loaded = Detector.load_bundle(tmp_path)
+    on_cpu, _, _ = loaded.score_panel(sine_panel, since=since)
+    np.testing.assert_allclose(on_cpu["score"], ours["score"], rtol=0.02, atol=0.01)
