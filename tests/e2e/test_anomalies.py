@@ -46,7 +46,7 @@ def test_run_server_metrics_is_judged_by_its_labels(tidewatch, shared_data):
 
 
 @pytest.mark.slow
-def test_run_kospi_nightly_keeps_to_its_budget(tidewatch, shared_data):
+def test_run_kospi_nightly(tidewatch, shared_data):
     path = shared_data / "krx/kospi_2020_2026.parquet"
     ended = tidewatch("run", "kospi-nightly", "--set", f"source.path={path}", timeout=580)
     assert ended.returncode == 0, ended.stderr

@@ -34,7 +34,7 @@ TESTED = {
     "tidewatch run sine": "test_run_sine_forecasts_the_cosine_it_never_saw",
     "tidewatch run synthetic-spikes": "test_run_synthetic_spikes",
     "tidewatch run server-metrics": "test_run_server_metrics_is_judged_by_its_labels",
-    "tidewatch run kospi-nightly": "test_run_kospi_nightly_keeps_to_its_budget",
+    "tidewatch run kospi-nightly": "test_run_kospi_nightly",
     "tidewatch events demo": "test_events_of_the_demo_are_listed_and_judged",
     "tidewatch label demo EVENT false": "test_events_of_the_demo_are_listed_and_judged",
     "tidewatch quarantine krx-live": "test_run_krx_live_by_a_mirror",
