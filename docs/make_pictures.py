@@ -6,22 +6,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from anomaly_pictures import draw_found, draw_injected, draw_market_day, draw_score
 from matplotlib.figure import Figure
 
 from deployments.jobs import find_job, resolve_parameters
-from pipelines_lib.anomaly.detection_rates import detection_rates
-from pipelines_lib.anomaly.events import find_events
-from pipelines_lib.anomaly.explain import DetectorView, explain_event
-from pipelines_lib.anomaly.explanation import describe_event
-from pipelines_lib.anomaly.fit import FittedDetector, fit_detector
-from pipelines_lib.anomaly.injection import SIZES, inject_anomalies
-from pipelines_lib.anomaly.tampering import KINDS
-from pipelines_lib.config import DatasetConfig, DetectorConfig, ForecasterConfig, SplitConfig
+from pipelines_lib.config import DatasetConfig, ForecasterConfig, SplitConfig
 from pipelines_lib.forecasting.backtest import run_backtest
 from pipelines_lib.forecasting.fit import fit_forecaster
 from pipelines_lib.reports.backtest import draw_backtest
-from pipelines_lib.reports.event_pictures import draw_detection_rates, draw_event, rates_to_markdown
-from pipelines_lib.reports.figures import ALARM, BAND, INK, MODEL, NAIVE, finish, tidy
+from pipelines_lib.reports.figures import BAND, INK, MODEL, finish, tidy
 from pipelines_lib.series.calendar import make_calendar
 from pipelines_lib.series.panel import Panel, make_panel
 from pipelines_lib.sources.sine import SineSource
@@ -39,7 +32,9 @@ def main() -> None:
     torch.manual_seed(0)
     drawn = draw_family() | {
         "intervals": draw_intervals(),
-        "injected": draw_injected(),
+        "score": draw_score(make_hourly),
+        "market_day": draw_market_day(),
+        "injected": draw_injected(make_hourly),
         **draw_found(),
     }
     for name, figure in drawn.items():
@@ -93,94 +88,6 @@ def draw_intervals() -> Figure:
         axes.set_title(title, loc="left", fontsize=10, color=INK)
         tidy(axes)
     return finish(figure)
-
-
-def draw_injected() -> Figure:
-    """Draw each kind of anomaly in a noisy daily wave, of medium size."""
-    steps = np.arange(400)
-    noise = np.random.default_rng(1).normal(0, 0.3, len(steps))
-    panel = make_hourly(20 + 4 * np.sin(2 * np.pi * steps / 24) + noise, name="wave", unit="degC")[
-        0
-    ]
-    figure = Figure(figsize=(9, 7), layout="constrained")
-    for axes, kind in zip(figure.subplots(4, 2, sharex=True).flat, KINDS, strict=True):
-        injected = inject_anomalies(
-            panel,
-            column="value",
-            since=int(panel.position[300]),
-            kind=kind,
-            size=SIZES["medium"],
-            seed=3,
-            period=24,
-        )
-        shown = slice(280, 400)
-        axes.plot(
-            steps[shown], panel.column("value")[shown], color=NAIVE, lw=0.8, label="as it was"
-        )
-        axes.plot(
-            steps[shown], injected.panel.column("value")[shown], color=INK, lw=1.1, label="injected"
-        )
-        first, last = int(injected.start[0]), int(injected.end[0])
-        axes.axvspan(first - 0.5, last + 0.5, color=ALARM, alpha=0.13, lw=0)
-        axes.set_title(kind.replace("_", " "), loc="left", fontsize=10, color=INK)
-        tidy(axes)
-    return finish(figure)
-
-
-def draw_found() -> dict[str, Figure]:
-    """Draw what the detector of the job `synthetic-spikes` finds in ten waves, and one event."""
-    fitted, panel = fit_waves()
-    detector, first = fitted.detector, fitted.split.test.first
-    column, period = detector.dataset.target, detector.dataset.source.period
-
-    def score(judged: Panel) -> pd.DataFrame:
-        since = np.full(len(judged.series_ids), first)
-        return detector.score_panel(judged, since=since)[0]
-
-    rates = detection_rates(
-        panel, score=score, column=column, since=first, seed=0, repeats=3, period=period
-    )
-    print(rates_to_markdown(rates))
-    shifted = inject_anomalies(
-        panel,
-        column=column,
-        since=first,
-        kind="level_shift",
-        size=SIZES["medium"],
-        seed=0,
-        period=period,
-    ).panel
-    scores = score(shifted).assign(scorer="docs")
-    events = find_events(scores, calendar=panel.calendar, config=detector.event_config)
-    event = events.iloc[0].to_dict()
-    of_series = scores[scores["series_id"] == event["series_id"]]
-    explanation = explain_event(DetectorView(detector, shifted), event, of_series)
-    print(
-        describe_event(
-            explanation,
-            event_id=event["event_id"],
-            severity=event["severity"],
-            p_value=event["p_value"],
-            state=event["state"],
-        )
-    )
-    return {"detection_rates": draw_detection_rates(rates), "event": draw_event(explanation)}
-
-
-def fit_waves() -> tuple[FittedDetector, Panel]:
-    """Fit the detector of the job `synthetic-spikes` to ten waves without an anomaly."""
-    parameters = resolve_parameters(find_job("synthetic-spikes"))
-    dataset: DatasetConfig = parameters["dataset"]
-    config: DetectorConfig = parameters["detector"]
-    waves = {"n_series": 10, "n_steps": 1500, "anomalies": False}
-    dataset = dataset.model_copy(update={"source": dataset.source.model_copy(update=waves)})
-    source = SineSource(dataset)
-    rows = source.fetch_rows(dict.fromkeys(source.list_series()), end=None).rows
-    panel = make_panel(rows, calendar=make_calendar(dataset), columns=dataset.columns)
-    split = SplitConfig(validation_steps=100, calibration_steps=300, test_steps=400)
-    config = config.model_copy(update={"split": split})
-    unlabelled = pd.DataFrame({"series_id": [], "time": []})
-    return fit_detector(panel, dataset=dataset, config=config, device=CPU, labels=unlabelled), panel
 
 
 def make_uneven_walk() -> tuple[Panel, DatasetConfig]:

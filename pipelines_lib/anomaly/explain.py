@@ -12,8 +12,9 @@ import pandas as pd
 from pipelines_lib.anomaly.detector import Detector
 from pipelines_lib.anomaly.evaluation import SHOWN
 from pipelines_lib.anomaly.explanation import Explanation
+from pipelines_lib.anomaly.fusion import fuse
 from pipelines_lib.anomaly.parts import Stretch
-from pipelines_lib.anomaly.scoring import score_stretch, smoothed_errors
+from pipelines_lib.anomaly.scoring import smoothed_errors
 from pipelines_lib.config import DatasetConfig
 from pipelines_lib.lake import Lake
 from pipelines_lib.series.features import feature_names, make_features
@@ -194,25 +195,22 @@ class _Shown:
 def _shares(
     view: DetectorView, series: int, peak: int, names: list[str]
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Return the share of each part, and of each feature in the main part, at the peak (%)."""
+    """Return the share of each part, and of each feature in the main part, at the peak (%).
+
+    Held against the errors until the calibration's end: near enough for a share.
+    """
     detector, panel, stretch = view.detector, view.panel, view.stretch
-    learned = detector.calibration.anchor(panel.calendar)
-    rows = np.arange(panel.offsets[series], peak + 1)
-    due = np.zeros(len(stretch.run), dtype=bool)
-    due[rows[panel.position[rows] > min(learned, panel.position[peak] - 1)]] = True
-    scored = score_stretch(
-        stretch,
-        due,
-        parts=detector.parts,
-        weights=detector.weights,
-        pasts=detector.pasts_of(panel.series_ids),
-    )
-    terms = scored.terms[-1]
-    parts = dict(zip(detector.parts, _percent(terms), strict=True))
     only = np.zeros(len(stretch.run), dtype=bool)
     only[peak] = True
-    main = list(detector.parts)[int(terms.argmax())]
-    errors = smoothed_errors(stretch, only, detector.parts[main])[peak]
+    by_feature = {
+        name: smoothed_errors(stretch, only, part)[peak] for name, part in detector.parts.items()
+    }
+    pasts = detector.pasts_of([panel.series_ids[series]])
+    deviations = np.array([pasts[name].deviation(e.mean()) for name, e in by_feature.items()])
+    weights = np.array([detector.weights[name] for name in detector.parts])
+    _, terms = fuse(deviations[None, :], weights)
+    parts = dict(zip(detector.parts, _percent(terms[0]), strict=True))
+    errors = by_feature[list(detector.parts)[int(terms[0].argmax())]]
     return parts, dict(zip(names, _percent(np.nan_to_num(errors)), strict=True))
 
 

@@ -21,10 +21,10 @@ N, PERIOD = 1000, 20
 @dataclass(frozen=True)
 class HandStudy:
     score: np.ndarray
-    alarm: np.ndarray
     alone: dict[str, np.ndarray] = field(default_factory=dict)
     cpu_s_train: float = 3.0
     cpu_s_score: float = 1.0
+    max_gap: int = 0
 
 
 def wave(n=N, bump=None):
@@ -39,17 +39,27 @@ def score_by_size(values, *, n_train, mode, seed):
     if len(values) < 100:
         raise SeriesError("too short")
     score = np.abs(values).max(axis=1)
-    return HandStudy(score, score > 2, {"pca": np.ones(len(score)), "forecast": score})
+    return HandStudy(score, {"pca": np.ones(len(score)), "forecast": score})
 
 
-def alarm_above_two(score, *, n_train, mode):
+def alarm_above_two(score, *, n_train):
     return score > 2
+
+
+def rate_as_it_is(errors, *, mode):
+    return errors
 
 
 def run(files, mode="retrospective", skipped=None):
     skipped = {} if skipped is None else skipped
     return run_benchmark(
-        files, score=score_by_size, alarm=alarm_above_two, mode=mode, seed=0, skipped=skipped
+        files,
+        score=score_by_size,
+        alarm=alarm_above_two,
+        rate=rate_as_it_is,
+        mode=mode,
+        seed=0,
+        skipped=skipped,
     )
 
 
@@ -180,7 +190,7 @@ def test_judge_file_takes_a_step_without_a_score_for_no_alarm(nab):
     bump = read_all(nab, "nab", "causal")[0]
     score = np.full(N, np.nan)
     score[150:160] = 1.0
-    got = judge_file(bump, "any", score=score, alarm=np.ones(N, bool))
+    got = judge_file(bump, "any", score=score, alarm=np.ones(N, bool), max_gap=0)
     assert (got.events.n_steps, got.events.n_predicted, got.events.n_right) == (850, 1, 0)
     assert np.flatnonzero(got.nab.alarms).tolist() == list(range(150, 160))
     assert np.isnan(got.cpu_s)
@@ -188,7 +198,7 @@ def test_judge_file_takes_a_step_without_a_score_for_no_alarm(nab):
 
 def test_summarise_has_no_volume_where_nothing_is_labelled(nab):
     calm = read_all(nab, "nab", "causal")[1]
-    one = judge_file(calm, "any", score=np.zeros(N), alarm=np.arange(N) == 500)
+    one = judge_file(calm, "any", score=np.zeros(N), alarm=np.arange(N) == 500, max_gap=0)
     figures = as_json(summarise([one], kind="nab"))
     assert figures["vus_pr_mean"] is None
     assert figures["false_alarms_per_1000"] == round(1000 / 850, 5)
@@ -221,3 +231,11 @@ def test_read_file_takes_the_shared_files_as_they_are(shared_data):
         file = read_file(source, kind="ucr", mode="causal")
         assert len(ranges_of(file.labels)) == 1
         assert np.isfinite(file.values).all()
+
+
+def test_judge_file_takes_alarms_with_small_gaps_for_one_event_told_once(nab):
+    bump, *_ = read_all(nab, "nab", "retrospective")
+    alarm = np.isin(np.arange(N), [500, 503, 700, 704])
+    one = judge_file(bump, "any", score=np.ones(N), alarm=alarm, max_gap=2)
+    assert (one.events.n_predicted, one.events.n_right) == (3, 1)
+    assert np.flatnonzero(one.nab.alarms).tolist() == [500, 700, 704]
