@@ -12,9 +12,8 @@ import pandas as pd
 from pipelines_lib.anomaly.detector import Detector
 from pipelines_lib.anomaly.evaluation import SHOWN
 from pipelines_lib.anomaly.explanation import Explanation
-from pipelines_lib.anomaly.fusion import fuse
 from pipelines_lib.anomaly.parts import Stretch
-from pipelines_lib.anomaly.scoring import smoothed_errors
+from pipelines_lib.anomaly.scoring import Scored, score_stretch, smoothed_errors
 from pipelines_lib.config import DatasetConfig
 from pipelines_lib.lake import Lake
 from pipelines_lib.series.features import feature_names, make_features
@@ -84,6 +83,27 @@ class DetectorView:
     def stretch(self) -> Stretch:
         """Return the scaled features."""
         return self.detector.make_stretch(self.panel)
+
+    @cached_property
+    def _scored(self) -> dict[int, Scored]:
+        return {}
+
+    def scored(self, series: int) -> Scored:
+        """Return the scores of a series that is explained: all that the detector can give it."""
+        if series not in self._scored:
+            panel, detector = self.panel, self.detector
+            learned = detector.calibration.anchor(panel.calendar)
+            due = panel.row_series == series
+            if self.stretch.mode == "causal" and (panel.position[due] > learned).any():
+                due &= panel.position > learned
+            self._scored[series] = score_stretch(
+                self.stretch,
+                due,
+                parts=detector.parts,
+                weights=detector.weights,
+                pasts=detector.pasts_of(panel.series_ids),
+            )
+        return self._scored[series]
 
 
 def explain_event(view: DetectorView, event: dict, scores: pd.DataFrame) -> Explanation:
@@ -195,22 +215,15 @@ class _Shown:
 def _shares(
     view: DetectorView, series: int, peak: int, names: list[str]
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Return the share of each part, and of each feature in the main part, at the peak (%).
-
-    Held against the errors until the calibration's end: near enough for a share.
-    """
-    detector, panel, stretch = view.detector, view.panel, view.stretch
+    """Return the share of each part, and of each feature in the main part, at the peak (%)."""
+    detector, stretch = view.detector, view.stretch
+    scored = view.scored(series)
+    terms = scored.terms[np.searchsorted(scored.rows, peak)]
+    parts = dict(zip(detector.parts, _percent(terms), strict=True))
     only = np.zeros(len(stretch.run), dtype=bool)
     only[peak] = True
-    by_feature = {
-        name: smoothed_errors(stretch, only, part)[peak] for name, part in detector.parts.items()
-    }
-    pasts = detector.pasts_of([panel.series_ids[series]])
-    deviations = np.array([pasts[name].deviation(e.mean()) for name, e in by_feature.items()])
-    weights = np.array([detector.weights[name] for name in detector.parts])
-    _, terms = fuse(deviations[None, :], weights)
-    parts = dict(zip(detector.parts, _percent(terms[0]), strict=True))
-    errors = by_feature[list(detector.parts)[int(terms[0].argmax())]]
+    main = list(detector.parts)[int(terms.argmax())]
+    errors = smoothed_errors(stretch, only, detector.parts[main])[peak]
     return parts, dict(zip(names, _percent(np.nan_to_num(errors)), strict=True))
 
 

@@ -28,11 +28,6 @@ class Past:
         """Return the past of series that have none."""
         return cls(*(np.zeros(n_series) for _ in range(3)))
 
-    def deviation(self, error: float) -> float:
-        """Return by how much an error of the first series stands out; NaN of too short a past."""
-        series = np.zeros(1, dtype=int)
-        return float(stand_out(np.array([error]), series=series, past=self)[0][0])
-
     def take(self, series: np.ndarray) -> "Past":
         """Return the past of these series, in this order; -1: of one that has none."""
         return Past(*(np.where(series >= 0, each[series], 0.0) for each in vars(self).values()))
