@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pipelines_lib.tracking.tracker import Run
 
 PICTURE_DPI = 110
-HELD_OUT = ("forecast_1", "error_by_horizon", "scores_1")
+HELD_OUT = ("forecast_1", "error_by_horizon", "scores_1", "detection_rates")
 """Pictures of the champions' training runs that a night shows again."""
 
 

@@ -109,15 +109,23 @@ def train_forecaster_model(dataset: str, config: ForecasterConfig) -> Trained:
 def train_detector_model(dataset: str, config: DetectorConfig) -> Trained:
     """Train a detector, judge it beside baselines and champion, register it."""
     from pipelines_lib.anomaly.compare import compare_detectors
+    from pipelines_lib.anomaly.detection_rates import measure_rates
     from pipelines_lib.anomaly.detector import Detector
     from pipelines_lib.anomaly.fit import fit_detector
+    from pipelines_lib.anomaly.verdicts import (
+        correct_labels,
+        evaluate_on_verdicts,
+        read_verdicts,
+    )
+    from pipelines_lib.reports.event_pictures import draw_detection_rates
     from pipelines_lib.reports.training import draw_detector
     from pipelines_lib.tables import LABELS
     from pipelines_lib.tracking import decide_promotion, detector_name, load_champion
 
     context, began = open_context(), perf_counter()
     declared, panel, version = read_inputs(context, dataset)
-    labels = context.lake.read_rows(dataset, LABELS)
+    verdicts = read_verdicts(context.lake, dataset)
+    labels = correct_labels(context.lake.read_rows(dataset, LABELS), verdicts, panel.calendar)
     name = detector_name(dataset)
     with context.tracker.run(dataset, "detect", name=f"{name} seed {config.training.seed}") as run:
         path = _log_inputs(context, run, declared, config, panel, version, task="detect")
@@ -141,12 +149,19 @@ def train_detector_model(dataset: str, config: DetectorConfig) -> Trained:
             compared, baseline_name="windowed PCA", measure="1 - average precision"
         )
         run.set_tags({"truth": fitted.evaluation.truth})
-        figures = draw_detector(fitted, unit=declared.unit)
+        metrics, figures = fitted.evaluation.metrics, draw_detector(fitted, unit=declared.unit)
+        if len(verdicts):
+            alarms, _ = fitted.detector.score_rows(panel)
+            metrics |= evaluate_on_verdicts(alarms, verdicts)
+        if fitted.evaluation.truth == "injected":
+            rates = measure_rates(fitted, panel)
+            run.log_text("detection_rates.csv", rates.to_csv(index=False))
+            figures["detection_rates"] = draw_detection_rates(rates)
         return _log_results(
             run,
             name,
             fitted.detector,
-            metrics=fitted.evaluation.metrics,
+            metrics=metrics,
             epochs={f"{part}.": each.history for part, each in fitted.trainings.items()},
             left_out=fitted.left_out,
             decision=decision,

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from pipelines_lib.anomaly.evaluation import column_seen
+from pipelines_lib.anomaly.fit import FittedDetector
 from pipelines_lib.anomaly.injection import SIZES, Injected, inject_anomalies, take_sample
 from pipelines_lib.anomaly.tampering import KINDS, Kind
 from pipelines_lib.errors import SeriesError
@@ -41,6 +43,24 @@ class _Round:
     """Alarms on them that stand there with nothing injected, too."""
     echo: int
     """Alarms on them that do not."""
+
+
+def measure_rates(fitted: FittedDetector, panel: Panel) -> pd.DataFrame:
+    """Inject anomalies into the test rows of a fitted detector's series, as `detection_rates`."""
+    detector, since = fitted.detector, fitted.split.test.first
+
+    def score(judged: Panel) -> pd.DataFrame:
+        first = np.full(len(judged.series_ids), since)
+        return detector.score_panel(judged, since=first)[0]
+
+    return detection_rates(
+        panel,
+        score=score,
+        column=column_seen(detector),
+        since=since,
+        seed=detector.config.training.seed,
+        period=detector.window.period or None,
+    )
 
 
 def detection_rates(

@@ -149,6 +149,50 @@ def labels_of(verdicts: pd.DataFrame, calendar: Calendar) -> pd.DataFrame:
     return by_step.max().reset_index()
 
 
+def correct_labels(
+    labels: pd.DataFrame, verdicts: pd.DataFrame, calendar: Calendar
+) -> pd.DataFrame:
+    """Return a dataset's own labels with what people have said since: `series_id`, `time`.
+
+    Where a dataset has no labels, verdicts make none: they are only of what was found, and all
+    that nobody looked at would pass for normal.
+    """
+    labels = labels[["series_id", "time"]]
+    if len(labels) == 0:
+        return labels
+    said = labels_of(verdicts, calendar)
+    both = pd.concat([labels.assign(anomalous=True), said], ignore_index=True)
+    last = both.drop_duplicates(["series_id", "time"], keep="last")
+    return last[last["anomalous"]].drop(columns="anomalous").reset_index(drop=True)
+
+
+def evaluate_on_verdicts(alarms: pd.DataFrame, verdicts: pd.DataFrame) -> dict[str, float]:
+    """Return what a detector makes of the events that people have judged.
+
+    Args:
+        alarms: `series_id`, `time`, `anomalous` of the steps that it has scored.
+        verdicts: What people said.
+
+    Returns:
+        `judged_true_events` and `judged_false_events` among the scored steps;
+        `judged_true_found_pct` and `judged_false_alarmed_pct`, the share of each with an alarm,
+        where there are any.
+    """
+    judged = verdicts[verdicts["verdict"].isin([TRUE, FALSE])]
+    steps = judged[["series_id", "event_id", "verdict", "start", "end"]].merge(
+        alarms[["series_id", "time", "anomalous"]], on="series_id"
+    )
+    steps = steps[(steps["time"] >= steps["start"]) & (steps["time"] <= steps["end"])]
+    found = steps.groupby(["verdict", "event_id"])["anomalous"].any()
+    metrics = {}
+    for verdict, share in ((TRUE, "judged_true_found_pct"), (FALSE, "judged_false_alarmed_pct")):
+        of_kind = found[found.index.get_level_values("verdict") == verdict]
+        metrics[f"judged_{verdict}_events"] = float(len(of_kind))
+        if len(of_kind):
+            metrics[share] = float(100 * of_kind.mean())
+    return metrics
+
+
 def alarm_precision(events: pd.DataFrame, verdicts: pd.DataFrame) -> float:
     """Return the share of true ones among the events judged true or false, NaN: none is judged."""
     return float(_judged(events, verdicts)["true"].astype(float).mean())

@@ -9,6 +9,8 @@ import pytest
 from pipelines_lib.anomaly.verdicts import (
     advise_threshold,
     alarm_precision,
+    correct_labels,
+    evaluate_on_verdicts,
     find_ignored,
     labels_of,
     read_verdicts,
@@ -186,3 +188,39 @@ def test_advise_threshold_where_none_is_true_drops_all():
 def test_advise_threshold_has_none_where_there_is_none(said):
     events = events_of([1.1, 1.2, 1.3, 1.4, 2.0, 2.1])
     assert advise_threshold(events, verdicts_of(events, said)) is None
+
+
+def test_correct_labels_adds_what_is_true_and_takes_what_is_false():
+    events = events_of([2, 3])
+    hours = pd.date_range(day(2), periods=2, freq="h")
+    labels = pd.DataFrame({"series_id": "A", "time": [*hours, day(9)], "kind": "spike"})
+    corrected = correct_labels(labels, verdicts_of(events, "tf"), HOURLY)
+    true = pd.date_range(day(1), periods=3, freq="h")
+    assert sorted(corrected["time"]) == [*true, day(9)]
+
+
+def test_correct_labels_makes_none_where_there_are_none():
+    nothing = pd.DataFrame({"series_id": [], "time": []})
+    assert len(correct_labels(nothing, verdicts_of(events_of([2]), "t"), HOURLY)) == 0
+
+
+def test_evaluate_on_verdicts_counts_the_judged_events_with_an_alarm():
+    verdicts = verdicts_of(events_of([2, 3, 4, 5]), "ttfi")
+    times = pd.date_range(day(1), day(5), freq="h")
+    alarms = pd.DataFrame({"series_id": "A", "time": times, "anomalous": False})
+    alarms.loc[times == day(2) + pd.Timedelta(hours=2), "anomalous"] = True
+    alarms.loc[times == day(4), "anomalous"] = True  # ignored: nobody said what it is
+    assert evaluate_on_verdicts(alarms, verdicts) == {
+        "judged_true_events": 2.0,
+        "judged_true_found_pct": 50.0,
+        "judged_false_events": 1.0,
+        "judged_false_alarmed_pct": 0.0,
+    }
+
+
+def test_evaluate_on_verdicts_leaves_out_events_that_were_not_scored():
+    alarms = pd.DataFrame({"series_id": "A", "time": [day(20)], "anomalous": [True]})
+    assert evaluate_on_verdicts(alarms, verdicts_of(events_of([2]), "t")) == {
+        "judged_true_events": 0.0,
+        "judged_false_events": 0.0,
+    }
