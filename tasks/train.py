@@ -117,6 +117,7 @@ def train_detector_model(dataset: str, config: DetectorConfig) -> Trained:
         evaluate_on_verdicts,
         read_verdicts,
     )
+    from pipelines_lib.errors import BundleError
     from pipelines_lib.reports.event_pictures import draw_detection_rates
     from pipelines_lib.reports.training import draw_detector
     from pipelines_lib.tables import LABELS
@@ -141,7 +142,11 @@ def train_detector_model(dataset: str, config: DetectorConfig) -> Trained:
                 checkpoint=path,
                 on_epoch=on_epoch,
             )
-        champion = load_champion(context.tracker, name, Detector.load_bundle)
+        try:
+            champion = load_champion(context.tracker, name, Detector.load_bundle)
+        except BundleError as error:  # it must not bar the way to the one that replaces it
+            get_run_logger().warning("not compared with the champion: %s", error)
+            champion = None
         compared = compare_detectors(
             fitted, champion[1] if champion else None, panel, device=context.device
         )

@@ -16,6 +16,7 @@ from pipelines_lib.anomaly.parts import AutoencoderPart, ForecastPart, Part, PCA
 from pipelines_lib.anomaly.window import Window
 from pipelines_lib.bundles import load_parts, save_parts
 from pipelines_lib.config import DatasetConfig, DetectorConfig
+from pipelines_lib.errors import BundleError
 from pipelines_lib.series.scaling import Scaler
 
 if TYPE_CHECKING:
@@ -58,9 +59,15 @@ def load_detector(folder: Path) -> dict[str, Any]:
     """Read the fields of a detector, on the CPU.
 
     Raises:
-        BundleError: The folder is no detector of a known format.
+        BundleError: The folder is no detector of a known format, or one from before they had
+            parts.
     """
     card, arrays = load_parts(folder, kind=KIND)
+    if "parts" not in card:
+        raise BundleError(
+            f"{folder} holds a detector of an older Tidewatch, a single network: train it again "
+            "with the flow train-detector"
+        )
     config = DetectorConfig.model_validate(card["config"])
     window = Window(**card["window"])
     pasts = {

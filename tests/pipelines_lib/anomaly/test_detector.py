@@ -1,5 +1,6 @@
 """From raw observations to scores, what a detector says of bad input, and the bundle."""
 
+import json
 import pickle
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 from pipelines_lib.anomaly.detector import EXTREME, Detector, make_stretch
+from pipelines_lib.bundles import CARD
 from pipelines_lib.errors import BundleError, SeriesError
 from tests.pipelines_lib.anomaly.conftest import LEARNED, PARTS, START
 
@@ -207,4 +209,13 @@ def test_a_detector_of_one_part_is_fitted_saved_and_scores(fit_every_part, tmp_p
 def test_load_bundle_refuses_a_bundle_of_another_kind(fitted_forecaster, tmp_path):
     fitted_forecaster.forecaster.save_bundle(tmp_path)
     with pytest.raises(BundleError, match="holds a forecaster, not a detector"):
+        Detector.load_bundle(tmp_path)
+
+
+def test_load_bundle_of_an_older_kind_says_to_train_again(every_part, tmp_path):
+    every_part.detector.save_bundle(tmp_path)
+    card = json.loads((tmp_path / CARD).read_text())
+    del card["parts"]
+    (tmp_path / CARD).write_text(json.dumps(card))
+    with pytest.raises(BundleError, match="of an older Tidewatch, .*: train it again"):
         Detector.load_bundle(tmp_path)
