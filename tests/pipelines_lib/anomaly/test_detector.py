@@ -217,5 +217,5 @@ def test_load_bundle_of_an_older_kind_says_to_train_again(every_part, tmp_path):
     card = json.loads((tmp_path / CARD).read_text())
     del card["parts"]
     (tmp_path / CARD).write_text(json.dumps(card))
-    with pytest.raises(BundleError, match="of an older Tidewatch, .*: train it again"):
+    with pytest.raises(BundleError, match=r"of an older Tidewatch, .*: train it again"):
         Detector.load_bundle(tmp_path)
