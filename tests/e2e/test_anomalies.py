@@ -7,6 +7,7 @@ import pytest
 pytestmark = pytest.mark.e2e
 
 
+@pytest.mark.slow
 def test_events_of_the_demo_are_listed_and_judged(tidewatch):
     assert tidewatch("run", "demo").returncode == 0
 
