@@ -38,7 +38,7 @@ from pipelines_lib.training import (
     train,
 )
 
-WINDOWS_AT_LEAST = 8_000
+WINDOWS_AT_LEAST = 5_000
 """Windows that an epoch sees, if need be some of them several times."""
 SIMPLE: dict[str, Part] = {"energy": EnergyPart(), "shift": ShiftPart(), "robust_z": RobustZPart()}
 
