@@ -97,7 +97,7 @@ def rebuild(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rebuild the windows that cover wanted steps.
 
-    retrospective: a step is averaged over the windows that cover it, a quarter of a segment apart.
+    retrospective: a step is averaged over the windows that cover it, half a segment apart.
     causal: it is rebuilt by the window that ends at it, and its error is that window's mean over
     the newest segment; where nothing is smoothed, over the newest step alone.
 
@@ -118,7 +118,7 @@ def rebuild(
         origins = origins[wanted[origins]]
     else:
         origins = origins[covering(wanted, before=0, after=lookback - 1)[origins]]
-        stride = max(1, segment // 4)
+        stride = max(1, segment // 2)
         last = stretch.run[np.minimum(origins + 1, len(stretch.run) - 1)] <= stretch.run[origins]
         # The windows at the end of a run are kept too: else its last steps would have no error.
         origins = origins[(stretch.in_series[origins] % stride == 0) | last]
