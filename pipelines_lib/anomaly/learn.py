@@ -101,8 +101,7 @@ def fit_forecast_part(
     window = stretch.window
     n_rows, n_features = stretch.inputs.shape
     known = np.isfinite(stretch.inputs) & rows[:, None]
-    offsets = np.concatenate([stretch.offsets + f * n_rows for f in range(n_features)])
-    offsets = np.concatenate([[0], np.unique(offsets)[1:]])
+    offsets = np.unique([stretch.offsets + f * n_rows for f in range(n_features)])
     flat = known.T.ravel()
     origins = make_origins(
         count_known(flat, offsets=offsets),
