@@ -282,6 +282,69 @@ VERDICTS = Table(
     ),
 )
 
+DOCUMENTS = Table(
+    "documents",
+    "texts, one row a document",
+    ("document_id",),
+    (
+        Column("document_id", TEXT, "the document: one seen twice counts once"),
+        Column("time", TIME, "UTC time of publication, to the second"),
+        Column("series_ids", TEXT, "the series it speaks of, sorted, a space between; empty: none"),
+        Column("source", TEXT, "who published it"),
+        Column("language", TEXT, "its language, as the source names it; empty: unknown"),
+        Column("title", TEXT, "its title; empty: none"),
+        Column("text", TEXT, "its text; may be empty where there is a title"),
+        Column("label", TEXT, "the class that a person gave it; null: none"),
+        INGEST,
+    ),
+)
+
+DOCUMENT_QUARANTINE = Table(
+    "document_quarantine",
+    "documents that broke a rule, as they came",
+    ("rule", "row"),
+    (
+        Column("rule", TEXT, "name of the rule that the row broke"),
+        Column("row", TEXT, "the row as it came, as JSON"),
+        Column("reason", TEXT, "the rule's sentence about the row"),
+        INGEST,
+    ),
+)
+
+POLARITIES = Table(
+    "polarities",
+    "what a classifier said of each document",
+    ("document_id", "scorer", "model_version"),
+    (
+        Column("document_id", TEXT, "the document"),
+        Column("scorer", TEXT, "registered name of the model"),
+        Column("model_version", TEXT, "registered version of the model"),
+        Column("time", TIME, "UTC time of publication"),
+        Column("series_ids", TEXT, "the series it speaks of, sorted, a space between; empty: none"),
+        Column("label", TEXT, "the likeliest class"),
+        Column("probability", REAL, "its calibrated probability"),
+        Column("polarity", REAL, "sentiment in [-1, 1]; null: the classes have none"),
+        RUN,
+    ),
+)
+
+SENTIMENT = Table(
+    "sentiment",
+    "daily sentiment, one row a series and step with documents",
+    ("series_id", "time", "scorer"),
+    (
+        SERIES,
+        Column("time", TIME, "UTC time of the step that the documents count for"),
+        Column("scorer", TEXT, "registered name of the model"),
+        Column("documents", COUNT, "documents that count for the step"),
+        Column("mean", REAL, "mean of their polarity"),
+        Column("dispersion", REAL, "standard deviation of their polarity; 0 for one document"),
+        Column("mood", REAL, "sum of the polarity of all documents so far, each halved by age"),
+        RUN,
+        MODEL_VERSION,
+    ),
+)
+
 DATASETS = Table(
     "datasets",
     "every dataset's declaration",
@@ -309,4 +372,8 @@ def dataset_tables(value_columns: tuple[str, ...]) -> tuple[Table, ...]:
         SCORE_STATES,
         EVENTS,
         VERDICTS,
+        DOCUMENTS,
+        DOCUMENT_QUARANTINE,
+        POLARITIES,
+        SENTIMENT,
     )

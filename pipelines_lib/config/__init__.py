@@ -2,8 +2,15 @@
 
 from pipelines_lib.config.backtest import BacktestConfig
 from pipelines_lib.config.base import Config
+from pipelines_lib.config.classifier import (
+    ClassifierConfig,
+    NgramConfig,
+    TextSplitConfig,
+    TokenizerConfig,
+)
 from pipelines_lib.config.dataset import BAR_COLUMNS, DatasetConfig, SourceConfig
 from pipelines_lib.config.detector import DetectorConfig, EventConfig, PartName, ThresholdConfig
+from pipelines_lib.config.documents import DocumentsConfig
 from pipelines_lib.config.forecaster import NAIVE_MODELS, ForecasterConfig
 from pipelines_lib.config.search import SearchConfig
 from pipelines_lib.config.training import (
@@ -17,17 +24,22 @@ __all__ = [
     "BAR_COLUMNS",
     "NAIVE_MODELS",
     "BacktestConfig",
+    "ClassifierConfig",
     "Config",
     "DatasetConfig",
     "DetectorConfig",
+    "DocumentsConfig",
     "EventConfig",
     "ForecasterConfig",
     "NetworkConfig",
+    "NgramConfig",
     "PartName",
     "ScalerKind",
     "SearchConfig",
     "SourceConfig",
     "SplitConfig",
+    "TextSplitConfig",
     "ThresholdConfig",
+    "TokenizerConfig",
     "TrainingConfig",
 ]

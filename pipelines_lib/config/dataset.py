@@ -6,6 +6,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from pipelines_lib.config.base import ColumnName, Config, DatasetName, SeriesId
+from pipelines_lib.config.documents import DocumentsConfig
 
 BAR_COLUMNS = ("open", "high", "low", "close", "volume")
 """Value columns of a dataset of bars, in storage order: prices, then shares traded."""
@@ -112,9 +113,14 @@ class DatasetConfig(Config):
     series_ids: list[SeriesId] = Field(
         default_factory=list, description="Series to ingest; empty: all that the source has."
     )
-    kind: Literal["bars", "values"] = Field(
+    kind: Literal["bars", "values", "documents"] = Field(
         "bars",
-        description="bars: open, high, low, close, volume; values: the columns named below.",
+        description="bars: open, high, low, close, volume; values: the columns named below; "
+        "documents: texts alone, no series.",
+    )
+    documents: DocumentsConfig = Field(
+        default_factory=DocumentsConfig,
+        description="Texts that speak of the series, or stand for themselves.",
     )
     value_columns: list[ColumnName] = Field(
         default_factory=list, description="values: the columns to keep; bars: leave empty."
@@ -172,8 +178,12 @@ class DatasetConfig(Config):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.kind == "bars" and self.value_columns:
-            raise ValueError("value_columns is for kind=values; bars have theirs: leave it empty")
+        if self.kind != "values" and self.value_columns:
+            raise ValueError(
+                f"value_columns is for kind=values, and kind is {self.kind}: leave it empty"
+            )
+        if not self.has_series and not self.has_documents:
+            raise ValueError("kind=documents and documents.kind=none: name where the texts are")
         if self.kind == "values" and not self.value_columns:
             raise ValueError("kind=values needs value_columns: name the columns to keep")
         if len(set(self.value_columns)) < len(self.value_columns):
@@ -181,7 +191,7 @@ class DatasetConfig(Config):
         reserved = sorted(set(self.value_columns) & set(RESERVED_COLUMNS))
         if reserved:
             raise ValueError(f"value_columns has {', '.join(reserved)}: reserved, rename it")
-        if self.target not in self.columns:
+        if self.has_series and self.target not in self.columns:
             raise ValueError(f"target {self.target!r} is none of {', '.join(self.columns)}")
         if self.start and self.end and self.start > self.end:
             raise ValueError(f"start {self.start} lies after end {self.end}: swap them")
@@ -196,6 +206,16 @@ class DatasetConfig(Config):
         return 60 if daily else 0
 
     @property
+    def has_series(self) -> bool:
+        """Return whether there is anything beside documents."""
+        return self.kind != "documents"
+
+    @property
+    def has_documents(self) -> bool:
+        """Return whether there are documents."""
+        return self.documents.kind != "none"
+
+    @property
     def columns(self) -> tuple[str, ...]:
-        """Return the stored value columns, in storage order."""
+        """Return the stored value columns, in storage order; of documents alone there are none."""
         return BAR_COLUMNS if self.kind == "bars" else tuple(self.value_columns)

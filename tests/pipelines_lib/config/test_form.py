@@ -10,30 +10,40 @@ from pydantic import BaseModel, ValidationError
 from pipelines_lib import config
 from pipelines_lib.config import (
     BacktestConfig,
+    ClassifierConfig,
     Config,
     DatasetConfig,
     DetectorConfig,
+    DocumentsConfig,
     EventConfig,
     ForecasterConfig,
     NetworkConfig,
+    NgramConfig,
     SearchConfig,
     SourceConfig,
     SplitConfig,
+    TextSplitConfig,
     ThresholdConfig,
+    TokenizerConfig,
     TrainingConfig,
 )
 
 CONFIGS = [
     BacktestConfig,
+    ClassifierConfig,
     DatasetConfig,
     DetectorConfig,
+    DocumentsConfig,
     EventConfig,
     ForecasterConfig,
     NetworkConfig,
+    NgramConfig,
     SearchConfig,
     SourceConfig,
     SplitConfig,
+    TextSplitConfig,
     ThresholdConfig,
+    TokenizerConfig,
     TrainingConfig,
 ]
 NEEDED = {DatasetConfig: {"name": "prices"}}
