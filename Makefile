@@ -21,10 +21,10 @@ demo: install  ## Run the nightly job on the embedded market: no network, no ser
 	$(BIN)/tidewatch demo
 
 test: install  ## Run the test suite.
-	$(BIN)/python -m pytest -m 'not slow and not network'
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow and not network'
 
 slow: install  ## Run the proofs that take minutes.
-	$(BIN)/python -m pytest -m 'slow'
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'slow'
 
 check: install  ## Lint, format, types, import contracts.
 	$(BIN)/ruff check .
