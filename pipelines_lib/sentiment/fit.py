@@ -19,7 +19,7 @@ from pipelines_lib.sentiment.documents import Texts
 from pipelines_lib.sentiment.evaluation import TextEvaluation
 from pipelines_lib.sentiment.judge import judge
 from pipelines_lib.sentiment.learn import Kept, learn_tokens, train_members
-from pipelines_lib.sentiment.splits import split_texts
+from pipelines_lib.sentiment.splits import TextParts, split_texts
 from pipelines_lib.sentiment.text_data import TextData
 from pipelines_lib.training import EpochReport, TrainingResult
 
@@ -45,6 +45,7 @@ def fit_classifier(
     dataset_name: str,
     config: ClassifierConfig,
     device: torch.device,
+    parts: TextParts | None = None,
     checkpoint: Path | None = None,
     on_epoch: Callable[[EpochReport], None] = lambda report: None,
 ) -> FittedClassifier:
@@ -55,6 +56,7 @@ def fit_classifier(
         dataset_name: Dataset that they are of.
         config: The classifier.
         device: Where networks train.
+        parts: Which texts learn, validate and judge; None: as the config divides them.
         checkpoint: File to resume from; the tokenizer and each finished member lie beside it.
         on_epoch: Called after each epoch of each member.
 
@@ -62,7 +64,7 @@ def fit_classifier(
         TrainingError: The texts cannot be divided, their classes' polarities are only partly
             known, or a loss is not finite.
     """
-    parts = split_texts(texts, config.split)
+    parts = parts or split_texts(texts, config.split)
     classes = sorted(set(texts.label))
     try:
         values = config.polarity_of(classes)
