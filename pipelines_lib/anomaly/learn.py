@@ -30,6 +30,7 @@ from pipelines_lib.training import (
     LOSSES,
     EpochReport,
     ForecastData,
+    TrainingData,
     TrainingResult,
     WindowData,
     few_threads,
@@ -44,7 +45,7 @@ SIMPLE: dict[str, Part] = {"energy": EnergyPart(), "shift": ShiftPart(), "robust
 
 
 @dataclass(frozen=True)
-class NormalisedWindows:
+class NormalisedWindows(TrainingData):
     """Windows as the autoencoder sees them: each by its own mean and deviation."""
 
     data: WindowData

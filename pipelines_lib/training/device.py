@@ -1,7 +1,8 @@
 """Which device computes, and on how many threads."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Literal
 
 import torch
 from torch import nn
@@ -50,3 +51,25 @@ def few_threads(network: nn.Module) -> Iterator[None]:
     small = sum(weight.numel() for weight in network.parameters()) <= SMALL
     with one_thread() if small else nullcontext():
         yield
+
+
+def multiplies_bfloat16() -> bool:
+    """Return whether this machine's processor multiplies bfloat16 in hardware.
+
+    Elsewhere torch does it in software, slower than in float32. There is no public question: these
+    two are what torch's own compiler asks.
+    """
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+def precision_of(
+    device: torch.device, wanted: Literal["never", "gpu", "always"]
+) -> AbstractContextManager[object]:
+    """Return the context in which a network's forward pass runs: bfloat16, or as it is.
+
+    It can be entered again and again.
+    """
+    fits = device.type == "cuda" or (wanted == "always" and multiplies_bfloat16())
+    if wanted == "never" or not fits:
+        return nullcontext()
+    return torch.autocast(device.type, torch.bfloat16)

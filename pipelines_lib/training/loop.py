@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from pipelines_lib.config import TrainingConfig
 from pipelines_lib.errors import TrainingError
 from pipelines_lib.training.averaging import WeightAverage
 from pipelines_lib.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from pipelines_lib.training.device import precision_of
 from pipelines_lib.training.losses import LOSSES, Loss
 from pipelines_lib.training.schedule import Schedule
 from pipelines_lib.training.window_data import TrainingData
@@ -66,13 +67,14 @@ def train(
 ) -> TrainingResult:
     """Train a network on windows, stop early, keep the best weights; or go on and keep the last.
 
-    Call it inside `seeded`: dropout draws from PyTorch's generator. On a GPU the forward pass runs
-    in bfloat16. With `weight_averaging` the averaged weights are judged and kept.
+    Call it inside `seeded`: dropout draws from PyTorch's generator. The forward pass runs in
+    bfloat16 where the config says so. With `weight_averaging` the averaged weights are judged and
+    kept.
 
     Args:
         model: Maps what `data` gathers to answers; moved to the data's device, left in eval mode.
             Its `begin_epoch`, if it has one, is told the number of each epoch, from 1, before it.
-        data: The series.
+        data: The series, or the texts: a window is then a text, its origin the text's number.
         train_origins: Origins of the windows to learn from, drawn anew in each epoch.
         validation_origins: Origins of the windows that decide when to stop.
         config: Epochs, batch size, loss and so on.
@@ -103,7 +105,7 @@ def train(
     n_drawn = min(len(train_set), config.windows_per_epoch)
     schedule = Schedule(optimizer, config, steps_per_epoch=math.ceil(n_drawn / config.batch_size))
     average = WeightAverage(model, config.weight_averaging)
-    precision = torch.autocast("cuda", torch.bfloat16) if device.type == "cuda" else nullcontext()
+    precision = precision_of(device, config.mixed_precision)
     shuffle = torch.Generator().manual_seed(config.seed)
     begin_epoch = getattr(model, "begin_epoch", lambda epoch: None)
     progress, best = Progress(), _copy(model)
@@ -126,7 +128,7 @@ def train(
         begin_epoch(progress.epoch + 1)
         model.train()
         total = torch.zeros((), device=device)
-        for batch in train_set[drawn.to(device)].split(config.batch_size):
+        for batch in data.batches(train_set[drawn.to(device)], config.batch_size, shuffle):
             schedule.before_step(progress.step)
             inputs, targets = data.batch(batch)
             with precision:
@@ -189,7 +191,7 @@ def evaluate_loss(
     """Return the mean loss per window over these origins."""
     model.eval()
     total = torch.zeros((), device=data.device)
-    for batch in origins.split(4 * batch_size):
+    for batch in data.batches(origins, 4 * batch_size, None):
         inputs, targets = data.batch(batch)
         total += loss_of(model(inputs).float(), targets) * len(batch)
     return float(total) / len(origins)

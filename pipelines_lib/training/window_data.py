@@ -7,6 +7,7 @@ Shapes: N rows, F features, B batch, L lookback, H horizon, P positions of the c
 known of the future.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -28,9 +29,20 @@ class TrainingData(Protocol):
     def batch(self, origins: Tensor) -> tuple[Any, Tensor]:
         """Gather what the network sees of these windows, and what it should answer."""
 
+    def batches(
+        self, drawn: Tensor, batch_size: int, shuffle: torch.Generator | None
+    ) -> Iterable[Tensor]:
+        """Arrange the drawn windows (N,) into batches; every window stands in one of them.
+
+        Windows that are alike cost alike: they stay as they were drawn. Data whose windows differ
+        in length arranges them itself, with random numbers from `shuffle` alone; None: in any fixed
+        order.
+        """
+        return drawn.split(batch_size)
+
 
 @dataclass(frozen=True)
-class WindowData:
+class WindowData(TrainingData):
     """Scaled inputs (N, F), once, whatever the number of windows; a window is its own target."""
 
     inputs: Tensor
@@ -67,7 +79,7 @@ class WindowData:
 
 
 @dataclass(frozen=True)
-class ForecastData:
+class ForecastData(TrainingData):
     """Scaled inputs, targets and what is known of the future, once each."""
 
     inputs_by_row: Tensor
