@@ -127,3 +127,17 @@ def test_templates_are_many_differ_and_share_their_words():
     }
     shared = words["negative"] & words["positive"]
     assert len(shared) > 0.4 * min(len(words["negative"]), len(words["positive"]))
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_templates_of_good_and_bad_news_have_the_same_words(language):
+    ordered = {
+        label: [sorted(re.findall(r"[\w{}]+", t)) for t in bodies[language][-6:]]
+        for label, bodies in TEMPLATES.items()
+    }
+    swap = {"{good}": "{bad}", "{bad}": "{good}"}
+    positive = TEMPLATES["positive"][language][-6:]
+    swapped = [re.sub(r"\{good\}|\{bad\}", lambda m: swap[m[0]], text) for text in positive]
+    negative = TEMPLATES["negative"][language][-6:]
+    assert sum(a == b for a, b in zip(swapped, negative, strict=True)) >= 5
+    assert not set(map(tuple, ordered["neutral"])) & set(map(tuple, ordered["positive"]))
