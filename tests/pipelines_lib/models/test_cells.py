@@ -93,7 +93,8 @@ def test_forward_under_autocast_rounds_and_learns_in_float32(cell, recurrent_dro
     outputs.float().sum().backward()
     for weight in recurrent.parameters():
         assert weight.grad.dtype == torch.float32
-        assert weight.grad.isfinite().all() and weight.grad.any()
+        assert weight.grad.isfinite().all()
+        assert weight.grad.any()
 
 
 @each_cell
