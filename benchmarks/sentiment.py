@@ -121,6 +121,7 @@ def make_config(kind: str, *, budget: str, seed: int) -> ClassifierConfig:
             "hidden": 64,
             "dropout": 0.5,
             "tokenizer": {"vocabulary": 8_000},
+            "ngrams": {"buckets": 65_536},
             "members": 3 if full else 1,
             "training": {"max_epochs": 8, "batch_size": 32, "warmup_steps": 100},
         },
