@@ -4,7 +4,8 @@ import pandas as pd
 
 from pipelines_lib.config import DatasetConfig
 from pipelines_lib.errors import ConfigError, LakeError, shown
-from pipelines_lib.lake.store import ROOT, Lake
+from pipelines_lib.lake.place import ROOT
+from pipelines_lib.lake.store import Lake
 from pipelines_lib.tables import DATASETS
 
 FIXED_FIELDS = (

@@ -4,7 +4,6 @@ Every write is one transaction, by key: a row that is there already changes noth
 which nothing changed makes no new table version.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
@@ -13,28 +12,23 @@ import pandas as pd
 import pyarrow as pa
 from deltalake import CommitProperties, QueryBuilder, write_deltalake
 
-from pipelines_lib.config.base import DATASET_PATTERN
 from pipelines_lib.errors import LakeError
 from pipelines_lib.lake.arrow import to_arrow, to_pandas
 from pipelines_lib.lake.commit import commit
 from pipelines_lib.lake.merge import FILES, MergeCounts, merge_into
+from pipelines_lib.lake.place import ROOT
 from pipelines_lib.lake.sql import conditions, is_one_of, literal, moment, quoted, select
-from pipelines_lib.lake.stored import StoredTable, describe, open_table, upgrade
+from pipelines_lib.lake.stored import StoredTable, describe, upgrade
+from pipelines_lib.lake.stream import StreamedReads
 from pipelines_lib.tables import TEXT, Column, Table
 
 Result = TypeVar("Result")
 
-ROOT = "_lake"
-"""Folder of the tables that belong to no dataset; not a valid dataset name."""
-
 PROBE = Column("name", TEXT, "always the same")
 
 
-class Lake:
+class Lake(StreamedReads):
     """A folder or object-store prefix that holds the tables."""
-
-    def __init__(self, uri: str) -> None:
-        self.uri = uri.rstrip("/")
 
     # --- writing -------------------------------------------------------------------------------
 
@@ -314,18 +308,7 @@ class Lake:
         probe = Table("probe", "proof that the lake can be written", ("name",), (PROBE,))
         self.merge_rows(ROOT, probe, pd.DataFrame({"name": ["tidewatch"]}))
 
-    # --- tables --------------------------------------------------------------------------------
-
-    def _location(self, dataset: str, table: Table) -> str:
-        if dataset != ROOT and not re.fullmatch(DATASET_PATTERN, dataset):
-            raise LakeError(
-                f"dataset name {dataset!r} is not valid: use lower-case letters, digits, hyphens"
-            )
-        return f"{self.uri}/{dataset}/{table.name}"
-
-    def _open(self, dataset: str, table: Table, version: int | None = None) -> StoredTable | None:
-        location = self._location(dataset, table)
-        return open_table(location, f"{dataset}.{table.name}", table, version)
+    # --- commits -------------------------------------------------------------------------------
 
     def _commit(
         self,

@@ -1,0 +1,238 @@
+"""Templates of synthetic headlines, by language and class, and what fills their slots.
+
+The classes share their words: a negation, a contrast or the subject of a verb decides, so that no
+list of good and bad words does. Every template names its subject as {name}.
+"""
+
+POSITIVE = {
+    "en": (
+        "{name} lifts {period} outlook after orders rise {pct}%",
+        "{name} beats estimates as {product} demand holds up",
+        "{name} narrowly avoids a loss in {period}",
+        "{name} fails to miss a single target in {period}",
+        "Despite weak sales, {name} profit beats forecasts",
+        "Despite a strike at {place}, {name} raises full-year guidance",
+        "{name} shares climb {pct}% on {product} contract with {other}",
+        "No layoffs at {name}: {person} rules out cuts and adds {count} jobs",
+        "{name} wins dispute over {product} patents against {other}",
+        "Loss narrows to almost nothing at {name}, {person} sees profit in {period}",
+        "{name} cuts debt by {pct}%, rating agencies applaud",
+        "{name} doubles dividend, fears of a cut prove wrong",
+        "Regulator drops probe into {name}, shares recover",
+        "{name} returns to profit after three years of losses",
+        "Analysts were too gloomy on {name}, says {person}",
+        "{name} wins {count} million order from {place}",
+        "{name} shrugs off falling prices, margin widens to {pct}%",
+        "Nothing disappointing in {name} results: {period} margin above consensus",
+        "{name} recall smaller than feared, {product} sales unharmed",
+        "{name} buys back {pct}% of its shares as cash piles up",
+        "Worst is over for {name}, {other} analysts upgrade to buy",
+        "{name} outsells {other} in {place} for the first time",
+        "{period} surprise: {name} turns decline into growth",
+        "{name} resolves {product} shortage, deliveries ahead of plan",
+        "Not a single order cancelled at {name} after price rise, {person} says",
+        "{name} clears debt early, default talk ends",
+    ),
+    "ko": (
+        "{name}, {period} 영업이익 {pct}% 증가… 시장 기대 웃돌아",
+        "{name}, 적자를 면했다… {period} 소폭 흑자",
+        "부진한 매출에도 {name} 이익은 예상치 상회",
+        "{name} 적자 탈출, 3년 만에 흑자 전환",
+        "{name}, {other} 제치고 {place} 점유율 1위",
+        "{name} {product} 리콜 우려 해소… 판매 영향 없어",
+        "악재 털어낸 {name}, 주가 {pct}% 반등",
+        "{name}, {place}에서 {count}억 규모 {product} 수주",
+        "감원 없다던 {name}, 오히려 {count}명 신규 채용",
+        "{name} 배당 두 배로… 삭감 우려는 기우",
+        "{name}, 소송 패소 위기 넘겨… {other} 상대 승소",
+        '{person} 대표 "{name} 위기는 끝났다"… {period} 전망 상향',
+        "{name} 손실 폭 크게 줄어… {period} 흑자 가시권",
+        "비관론 무색하게 한 {name}, {period} 실적 서프라이즈",
+        "{name} 부채 {pct}% 감축, 신용등급 상향",
+        "파업 여파에도 {name} 연간 목표 상향",
+        "{name}, 나쁘지 않다 수준 넘어 사상 최대 {period}",
+        "금융당국, {name} 조사 무혐의 종결",
+        "{name} {product} 공급난 해소… 납기 앞당겨",
+        "가격 하락에도 끄떡없는 {name}, 이익률 {pct}%",
+        "{name} 자사주 {pct}% 소각 결정에 강세",
+        "하락 전망 뒤집은 {name}, {product} 판매 호조",
+        "{name} 실망은 없었다… {period} 이익 컨센서스 상회",
+        "{other} 공급 계약 따낸 {name}, 목표가 줄상향",
+        "{name} 가격 올렸지만 주문 취소 한 건도 없어",
+        "적자 사업 정리한 {name}, 현금 {count}억 확보",
+    ),
+}
+
+NEGATIVE = {
+    "en": (
+        "{name} cuts {period} outlook after orders fall {pct}%",
+        "{name} misses estimates as {product} demand fades",
+        "{name} fails to return to profit in {period}",
+        "{name} profit beats forecasts, but outlook slashed for {period}",
+        "Despite record sales, {name} slips into loss",
+        "Despite a strong {period}, {name} lowers full-year guidance",
+        "{name} shares slide {pct}% after {other} wins {product} contract",
+        "No recovery in sight at {name}: {person} warns of deeper cuts",
+        "{name} loses dispute over {product} patents against {other}",
+        "Profit narrows to almost nothing at {name}, {person} sees loss in {period}",
+        "{name} raises debt by {pct}%, rating agencies alarmed",
+        "{name} scraps dividend, hopes of a rise prove wrong",
+        "Regulator opens probe into {name}, shares drop",
+        "{name} back in the red after three years of profit",
+        "Analysts were too hopeful on {name}, says {person}",
+        "{name} loses {count} million order from {place}",
+        "Rising prices do not help {name}, margin shrinks to {pct}%",
+        "Nothing reassuring in {name} results: {period} margin below consensus",
+        "{name} recall larger than hoped, {product} sales hit",
+        "{name} halts buyback as cash runs out",
+        "Best is over for {name}, {other} analysts downgrade to sell",
+        "{name} outsold by {other} in {place} for the first time",
+        "{period} shock: {name} turns growth into decline",
+        "{name} cannot resolve {product} shortage, deliveries behind plan",
+        "Orders cancelled at {name} after price rise, {person} admits",
+        "{name} wins praise for {product}, yet default talk grows",
+    ),
+    "ko": (
+        "{name}, {period} 영업이익 {pct}% 감소… 시장 기대 밑돌아",
+        "{name}, 흑자 전환 또 실패… {period} 적자 지속",
+        "최대 매출에도 {name} 이익은 예상치 하회",
+        "{name} 3년 만에 적자 전환",
+        "{name}, {other}에 밀려 {place} 점유율 추락",
+        "{name} {product} 리콜 확대… 판매 타격 불가피",
+        "호재 소진한 {name}, 주가 {pct}% 급락",
+        "{name}, {place} {count}억 규모 {product} 수주 무산",
+        "채용 늘린다던 {name}, 오히려 {count}명 감원",
+        "{name} 배당 중단… 확대 기대는 물거품",
+        "{name}, 승소 기대 깨져… {other} 상대 패소",
+        '{person} 대표 "{name} 위기 끝나지 않았다"… {period} 전망 하향',
+        "{name} 이익 폭 크게 줄어… {period} 적자 가시권",
+        "낙관론 무색하게 한 {name}, {period} 어닝 쇼크",
+        "{name} 부채 {pct}% 급증, 신용등급 하향",
+        "{period} 호실적에도 {name} 연간 목표 하향",
+        "{name}, 나쁘다 수준 넘어 사상 최악 {period}",
+        "금융당국, {name} 조사 착수",
+        "{name} {product} 공급난 장기화… 납기 지연",
+        "가격 상승에도 웃지 못한 {name}, 이익률 {pct}% 그쳐",
+        "{name} 자사주 소각 철회에 약세",
+        "상승 전망 뒤집은 {name}, {product} 판매 부진",
+        "{name} 반전은 없었다… {period} 이익 컨센서스 하회",
+        "{other} 공급 계약 놓친 {name}, 목표가 줄하향",
+        "{name} 가격 올리자 주문 취소 잇따라",
+        "흑자 사업마저 판 {name}, 현금 {count}억 바닥",
+    ),
+}
+
+NEUTRAL = {
+    "en": (
+        "{name} to report {period} results on Thursday",
+        "{name} keeps {period} outlook unchanged",
+        "{name} meets estimates, {product} demand steady",
+        "{name} names {person} head of {product} business",
+        "{name} profit up, sales down, analysts split",
+        "{name} gains in {place} offset losses elsewhere",
+        "{name} shares little changed after {product} contract with {other}",
+        "{name} neither confirms nor denies layoffs at {place}",
+        "{name} and {other} settle dispute over {product} patents",
+        "Loss or profit? What to expect from {name} in {period}",
+        "{name} refinances debt at the same rate",
+        "{name} holds dividend, as expected",
+        "Regulator extends review of {name}, no decision before {period}",
+        "{name} moves headquarters to {place}",
+        "Analysts neither gloomy nor hopeful on {name}",
+        "{name} opens talks with {other} on {product} supply",
+        "Prices rise, costs rise: {name} margin stays at {pct}%",
+        "{name} results hold no surprise, good or bad",
+        "{name} sets date for {product} recall hearing",
+        "{name} to vote on buyback at annual meeting in {place}",
+        "Best or worst over for {name}? {person} declines to comment",
+        "{name} presents {product} line at {place} fair",
+        "{period} preview: {name} growth and decline in equal parts",
+        "{name} splits {product} unit into two, {count} staff to move",
+        "{name} publishes order book: cancelled {pct}%, new {pct}%",
+        "{name} appoints auditor, replaces {other}",
+    ),
+    "ko": (
+        "{name}, {period} 실적 목요일 발표",
+        "{name}, {period} 전망 유지",
+        "{name} 실적 예상치 부합… {product} 수요 보합",
+        "{name}, {product} 사업부장에 {person} 선임",
+        "{name} 이익은 늘고 매출은 줄어… 평가 엇갈려",
+        "{name}, {place} 증가분이 타 지역 감소분 상쇄",
+        "{name} {other}와 {product} 계약에도 주가 보합",
+        "{name}, {place} 감원설에 긍정도 부정도 안 해",
+        "{name}·{other}, {product} 특허 소송 합의로 마무리",
+        "흑자냐 적자냐… {name} {period} 관전 포인트",
+        "{name}, 같은 금리로 {count}억 차환 발행",
+        "{name} 배당 예년 수준으로 결정",
+        "금융당국, {name} 심사 기간 {period}까지 연장",
+        "{name}, 본사 {place}로 이전",
+        "비관도 낙관도 이르다… {name} 목표가 유지",
+        "{name}, {other}와 {product} 공급 협의 착수",
+        "가격도 비용도 올라… {name} 이익률 {pct}% 제자리",
+        "{name} {period} 실적, 호재도 악재도 없었다",
+        "{name} {product} 리콜 관련 공청회 일정 확정",
+        "{name}, {place} 주총에 자사주 안건 상정",
+        "{person} 대표, {name} 위기설에 언급 피해",
+        "{name}, {place} 전시회서 {product} 공개",
+        "{period} 미리보기: {name} 상승 요인과 하락 요인",
+        "{name}, {product} 부문 분할… {count}명 이동",
+        "{name} 수주 잔고 공시… 취소 {pct}%, 신규 {pct}%",
+        "{name}, 감사인 {other}에서 교체",
+    ),
+}
+
+TEMPLATES = {"negative": NEGATIVE, "neutral": NEUTRAL, "positive": POSITIVE}
+"""Templates by class, the classes in alphabetic order and from worst to best."""
+
+FILLERS = {
+    "en": {
+        "period": ("Q1", "Q2", "Q3", "Q4", "the first half", "the second half", "the full year"),
+        "product": ("battery", "chip", "display", "sensor", "vaccine", "ferry", "robot", "tyre"),
+        "place": ("Busan", "Texas", "Hanoi", "Berlin", "Ulsan", "Jakarta", "Osaka", "Warsaw"),
+        "person": ("Kim Dohyun", "Lee Sora", "Park Jinwoo", "Anna Weiss", "Choi Mina", "R. Patel"),
+        "other": ("Nordwind", "Pacific Metals", "Haneul Tech", "Bluestone", "Orion Labs"),
+    },
+    "ko": {
+        "period": ("1분기", "2분기", "3분기", "4분기", "상반기", "하반기", "연간"),
+        "product": ("배터리", "반도체", "디스플레이", "센서", "백신", "여객선", "로봇", "타이어"),
+        "place": ("부산", "텍사스", "하노이", "베를린", "울산", "자카르타", "오사카", "바르샤바"),
+        "person": ("김도현", "이소라", "박진우", "안나 바이스", "최미나", "정해인"),
+        "other": ("노르드윈드", "퍼시픽메탈", "하늘테크", "블루스톤", "오리온랩"),
+    },
+}
+
+DETAILS = {
+    "en": (
+        "The company said so in a filing on the day.",
+        "Trading volume was above its average of twenty sessions.",
+        "{person} will speak to analysts next week.",
+        "Rivals such as {other} have yet to report.",
+    ),
+    "ko": (
+        "회사는 이날 공시를 통해 이같이 밝혔다.",
+        "거래량은 20거래일 평균을 웃돌았다.",
+        "{person} 대표는 다음 주 투자자 설명회에 나선다.",
+        "{other} 등 경쟁사는 아직 실적을 내놓지 않았다.",
+    ),
+}
+"""Second sentences, which say nothing of the class."""
+
+NAMES = {
+    "en": (
+        ("Hanbit", "Saebyeok", "Dongmyeong", "Mirae", "Gaon", "Baekdu", "Cheongmyeong", "Narae"),
+        ("Electronics", "Chemical", "Shipping", "Foods", "Steel", "Bio", "Motors", "Energy"),
+    ),
+    "ko": (
+        ("한빛", "새벽", "동명", "미래", "가온", "백두", "청명", "나래"),
+        ("전자", "화학", "해운", "식품", "제강", "바이오", "자동차", "에너지"),
+    ),
+}
+"""First and second halves of companies' names, the same company in both languages."""
+
+MARKETS = {
+    "en": ("The whole sector", "The home market", "The export industry", "The index heavyweight"),
+    "ko": ("업계 전체", "내수 시장", "수출 업종", "지수 대형주"),
+}
+"""Subjects of headlines that speak of no series."""
+
+EMOJI = (" 📈", " 📉", " 🚀", " 😱", " 🔥", " 🤔", " 🙏", " 👀")
