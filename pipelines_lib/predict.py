@@ -2,6 +2,8 @@
 
 import json
 import logging
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +14,10 @@ from pipelines_lib.bundles import CARD
 from pipelines_lib.config import DatasetConfig
 from pipelines_lib.errors import BundleError, SeriesError
 from pipelines_lib.forecasting.forecaster import Forecaster
-from pipelines_lib.series.calendar import make_calendar
+from pipelines_lib.series.calendar import make_calendar, naive_times
 from pipelines_lib.series.panel import Panel, make_panel
 from pipelines_lib.series.quality import check_rows
+from pipelines_lib.series.sentiment import COVARIATES
 
 _log = logging.getLogger(__name__)
 
@@ -34,7 +37,8 @@ def predict_rows(bundle: Forecaster | Detector, rows: pd.DataFrame) -> pd.DataFr
     Args:
         bundle: The model.
         rows: `series_id`, `time` (UTC where it names no zone) and the value columns, as they come
-            from the source: halts and bad rows are judged by the same rules as in the lake.
+            from the source: halts and bad rows are judged by the same rules as in the lake. A
+            model with features of documents needs columns of their names besides.
 
     Returns:
         Forecaster: `series_id`, `origin`, `step`, `time`, `value`, `lower`, `upper`,
@@ -44,7 +48,7 @@ def predict_rows(bundle: Forecaster | Detector, rows: pd.DataFrame) -> pd.DataFr
     Raises:
         SeriesError: A column is missing, or no series has a complete window; the reasons are named.
     """
-    panel = make_raw_panel(rows, bundle.dataset)
+    panel = make_raw_panel(rows, bundle.dataset, covariates=needed_covariates(bundle))
     if isinstance(bundle, Forecaster):
         made, left_out = bundle.forecast_next(panel)
     else:
@@ -57,9 +61,27 @@ def predict_rows(bundle: Forecaster | Detector, rows: pd.DataFrame) -> pd.DataFr
     return made
 
 
-def make_raw_panel(rows: pd.DataFrame, dataset: DatasetConfig) -> Panel:
-    """Judge raw rows by the quality rules and lay them out on the calendar."""
-    needed = ["series_id", "time", *dataset.columns]
+def needed_covariates(bundle: Forecaster | Detector) -> list[str]:
+    """Return the features of a model that documents give, and its value columns do not."""
+    features = bundle.config.features if isinstance(bundle, Forecaster) else bundle.features
+    given = bundle.dataset.columns
+    return [name for name in features if name in COVARIATES and name not in given]
+
+
+def make_raw_panel(
+    rows: pd.DataFrame, dataset: DatasetConfig, *, covariates: Sequence[str] = ()
+) -> Panel:
+    """Judge raw rows by the quality rules and lay them out on the calendar.
+
+    Args:
+        rows: `series_id`, `time`, the value columns, and `covariates`.
+        dataset: The declaration.
+        covariates: Columns that are features as they are; unknown at steps without a row.
+
+    Raises:
+        SeriesError: A column is missing, or a covariate is no number.
+    """
+    needed = ["series_id", "time", *dataset.columns, *covariates]
     missing = [name for name in needed if name not in rows.columns]
     if missing:
         raise SeriesError(
@@ -79,13 +101,40 @@ def make_raw_panel(rows: pd.DataFrame, dataset: DatasetConfig) -> Panel:
             len(rows),
             checked.quarantined["rule"].value_counts().to_dict(),
         )
-    return make_panel(checked.good, calendar=calendar, columns=dataset.columns)
+    panel = make_panel(checked.good, calendar=calendar, columns=dataset.columns)
+    return replace(panel, covariates=_place_covariates(panel, typed, covariates))
 
 
-def example_rows(panel: Panel, *, steps: int) -> pd.DataFrame:
+def _place_covariates(
+    panel: Panel, rows: pd.DataFrame, names: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Return columns of raw rows on the rows of a panel (N,), NaN where there is none."""
+    if not names:
+        return {}
+    number = {name: s for s, name in enumerate(panel.series_ids)}
+    series = rows["series_id"].map(number).fillna(-1).to_numpy(dtype=int)
+    position = panel.calendar.positions(naive_times(rows["time"]))
+    first = panel.offsets[:-1]
+    row = first[series] + position - panel.position[first][series]
+    inside = (series >= 0) & (row >= first[series]) & (row < panel.offsets[1:][series])
+    placed = {}
+    for name in names:
+        try:
+            values = rows[name].to_numpy(dtype="float64")
+        except (TypeError, ValueError) as error:
+            raise SeriesError(f"column {name} has a value that is no number: {error}") from error
+        placed[name] = np.full(len(panel.position), np.nan)
+        placed[name][row[inside]] = values[inside]
+    return placed
+
+
+def example_rows(
+    panel: Panel, *, steps: int, model: Forecaster | Detector | None = None
+) -> pd.DataFrame:
     """Return rows of one series as a model takes them: a run of `steps` observed steps.
 
-    The newest such run of the first series that has one; where none has, the longest run.
+    The newest such run of the first series that has one; where none has, the longest run. They
+    have the covariates that the model needs; None: it needs none.
     """
     known = np.isfinite(panel.values).all(axis=1)
     broken = np.maximum.accumulate(np.where(known, -1, np.arange(len(known))))
@@ -100,4 +149,6 @@ def example_rows(panel: Panel, *, steps: int) -> pd.DataFrame:
     frame = pd.DataFrame(panel.values[rows], columns=list(panel.columns))
     frame.insert(0, "series_id", panel.series_ids[panel.row_series[last]])
     frame.insert(1, "time", panel.times(rows).astype("datetime64[ns]"))
+    for name in needed_covariates(model) if model is not None else ():
+        frame[name] = panel.covariates[name][rows]
     return frame

@@ -324,6 +324,7 @@ POLARITIES = Table(
         Column("label", TEXT, "the likeliest class"),
         Column("probability", REAL, "its calibrated probability"),
         Column("polarity", REAL, "sentiment in [-1, 1]; null: the classes have none"),
+        Column("ingest_id", TEXT, "the ingest that wrote the document as it was scored"),
         RUN,
     ),
 )
@@ -337,7 +338,7 @@ SENTIMENT = Table(
         Column("time", TIME, "UTC time of the step that the documents count for"),
         Column("scorer", TEXT, "registered name of the model"),
         Column("documents", COUNT, "documents that count for the step"),
-        Column("mean", REAL, "mean of their polarity"),
+        Column("mean", REAL, "mean of their polarity, counted in millionths"),
         Column("dispersion", REAL, "standard deviation of their polarity; 0 for one document"),
         Column("mood", REAL, "sum of the polarity of all documents so far, each halved by age"),
         RUN,

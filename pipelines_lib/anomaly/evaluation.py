@@ -19,6 +19,7 @@ from pipelines_lib.comparison import skill_pct
 from pipelines_lib.series.calendar import naive_times
 from pipelines_lib.series.features import RETURNS
 from pipelines_lib.series.panel import Panel
+from pipelines_lib.series.sentiment import COVARIATES
 from pipelines_lib.series.splits import Split
 
 MODEL = "score"
@@ -151,11 +152,11 @@ def evaluate_alarms(alarm: np.ndarray, anomalous: np.ndarray) -> dict[str, float
 def column_seen(detector: Detector) -> str:
     """Return the column to put an anomaly into: the target, or one that the features can show."""
     target = detector.dataset.target
-    seen = [SHOWN.get(name, name) for name in detector.features]
+    seen = [SHOWN.get(name, name) for name in detector.features if name not in COVARIATES]
     prices = set(RETURNS.values())
     if target in seen or (target in prices and prices & set(seen)):
         return target
-    return seen[0]
+    return seen[0] if seen else target
 
 
 def _score_alone(

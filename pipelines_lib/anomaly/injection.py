@@ -170,6 +170,7 @@ def take_series(panel: Panel, numbers: np.ndarray) -> Panel:
         panel.values[rows],
         panel.columns,
         panel.calendar,
+        panel.covariates_of(rows),
     )
 
 

@@ -93,6 +93,7 @@ def cut_panel(panel: Panel, last: int) -> Panel:
         offsets=np.concatenate([[0], np.cumsum(count[count > 0])]),
         position=panel.position[kept],
         values=panel.values[kept],
+        covariates=panel.covariates_of(kept),
     )
 
 

@@ -50,7 +50,7 @@ class StreamedReads(Place):
         table: Table,
         *,
         lacks: Table,
-        on: str,
+        on: str | Sequence[str],
         equal: dict[str, str] | None = None,
         columns: Sequence[str] | None = None,
         batch_rows: int = 20_000,
@@ -61,7 +61,7 @@ class StreamedReads(Place):
             dataset: Name of the dataset.
             table: Where the rows are.
             lacks: Where they may be missing; a table that does not exist yet lacks all.
-            on: The column by which a row of `lacks` is the same.
+            on: The column, or columns, by which a row of `lacks` is the same.
             equal: Text columns of `lacks` and the value that its row must have.
             columns: Columns wanted, in this order; None: all declared.
             batch_rows: Rows at a time, at most.
@@ -126,12 +126,18 @@ def _stream(
 
 
 def _not_in(
-    name: str, other: StoredTable, table: Table, *, on: str, equal: dict[str, str] | None
+    name: str,
+    other: StoredTable,
+    table: Table,
+    *,
+    on: str | Sequence[str],
+    equal: dict[str, str] | None,
 ) -> str:
-    """Return the condition that no row of another table has the same value in the column `on`.
+    """Return the condition that no row of another table has the same values in the columns `on`.
 
     Only rows of the other table, registered as `name`, that are `equal` count.
     """
-    same = [f"{quoted(name)}.{quoted(on)} = rows.{quoted(on)}"]
+    columns = [on] if isinstance(on, str) else on
+    same = [f"{quoted(name)}.{quoted(column)} = rows.{quoted(column)}" for column in columns]
     same += conditions(table, equal=equal, nulls=other.nulls)
     return f"NOT EXISTS (SELECT 1 FROM {quoted(name)} WHERE {' AND '.join(same)})"

@@ -87,6 +87,31 @@ class Calendar:
             return self.last_before(moment) - 1
         return int(np.searchsorted(self.closes, _as_stamp(moment), side="right")) - 1
 
+    def document_positions(self, times: np.ndarray) -> np.ndarray:
+        """Return the step that a document published at each time counts for, -1: none is known.
+
+        That is the first session whose close is at or after it: what comes in the evening, on a
+        weekend or on a holiday counts for the next one. On the fixed calendar it is the first step
+        whose time is at or after it. So a step knows nothing that came after it.
+        """
+        times = np.asarray(times, dtype="datetime64[us]")
+        if self.closes is None:
+            number = -((self._offset_us - times.astype("int64")) // self._step_us)  # rounded up
+            return np.maximum(number, -1)
+        found = np.searchsorted(self.closes, times)
+        return np.where(found < len(self.closes), found, -1)
+
+    def document_span(self, position: int) -> tuple[np.datetime64, np.datetime64]:
+        """Return the times between which documents count for a step: after the first, to the last.
+
+        The first known session has what came since 1970.
+        """
+        ends = self.closes
+        if ends is None:
+            after, until = self.times(np.array([position - 1, position]))
+            return after, until
+        return ends[position - 1] if position else np.datetime64(0, "us"), ends[position]
+
     @property
     def natural_season(self) -> int:
         """Return the steps of the season people expect: a week of sessions, a day of steps."""

@@ -7,6 +7,7 @@ from pipelines_lib.errors import ConfigError
 from pipelines_lib.series.calendar import Calendar
 from pipelines_lib.series.cross_section import subtract_median
 from pipelines_lib.series.panel import Panel
+from pipelines_lib.series.sentiment import COVARIATES
 
 VOLATILITY_STEPS = 20
 RANK_STEPS = 20
@@ -21,10 +22,16 @@ def feature_names(features: list[str], panel: Panel) -> list[str]:
     """Return the columns that `make_features` makes, `calendar` spelled out.
 
     Raises:
-        ConfigError: A feature is neither a value column nor a derived one that it allows.
+        ConfigError: A feature is neither a value column nor a derived one that it allows, or is of
+            documents, and none were scored.
     """
-    known = [*panel.columns, *_derived(panel), CALENDAR]
+    known = [*panel.columns, *_derived(panel), *panel.covariates, CALENDAR]
     for name in features:
+        if name in COVARIATES and name not in known:
+            raise ConfigError(
+                f"feature {name!r} needs the sentiment of documents, and the data has none: "
+                "declare the dataset's documents and score them, or leave it out of features"
+            )
         if name not in known:
             raise ConfigError(f"feature {name!r} is none of {', '.join(known)}: correct features")
     if len(set(features)) < len(features):
@@ -50,6 +57,11 @@ def make_features(panel: Panel, features: list[str]) -> np.ndarray:
     value, 0 is subtracted: a panel of one series has its own returns. A step without trading, as
     in a halt, has no part in the median and is 0, whatever the others did. They change with the
     series in the panel, so that a model needs the market it has learned from.
+
+    Of the documents that count for a step: `sentiment` is their mean polarity, `sentiment_count`
+    log(1 + their number), `sentiment_dispersion` the standard deviation of their polarity, each 0
+    where there are none; `sentiment_mood` is the sum of the polarity of all documents so far, each
+    halved by age. They are known of every row of a panel that was read from the lake.
     """
     names = feature_names(features, panel)
     made = {}
@@ -59,6 +71,8 @@ def make_features(panel: Panel, features: list[str]) -> np.ndarray:
     for name in names:
         if name in panel.columns:
             made[name] = panel.column(name)
+        elif name in panel.covariates:
+            made[name] = panel.covariates[name]
         elif name in RETURNS:
             made[name] = _log_return(panel, RETURNS[name])
         elif name == "volume_change":

@@ -4,7 +4,8 @@ Between the first and the last observation of a series no step is left out: a mi
 of NaN, so that neighbouring rows are neighbouring steps.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -23,7 +24,8 @@ class Panel:
     """N rows of S series, C columns.
 
     `offsets` (S+1): series s lies in rows offsets[s]:offsets[s+1]. `position` (N): calendar
-    position of each row. `values` (N, C): NaN where the step was not observed.
+    position of each row. `values` (N, C): NaN where the step was not observed. `covariates` are
+    features (N,) that come from elsewhere, by name: they stand on every row, whatever was observed.
     """
 
     series_ids: list[str]
@@ -32,6 +34,7 @@ class Panel:
     values: np.ndarray
     columns: tuple[str, ...]
     calendar: Calendar
+    covariates: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @cached_property
     def row_series(self) -> np.ndarray:
@@ -51,6 +54,10 @@ class Panel:
     def column(self, name: str) -> np.ndarray:
         """Return one value column (N,)."""
         return self.values[:, self.columns.index(name)]
+
+    def covariates_of(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the covariates of some rows, numbered or marked."""
+        return {name: values[rows] for name, values in self.covariates.items()}
 
     def times(self, rows: np.ndarray) -> np.ndarray:
         """Return the UTC time of rows, as datetime64[us]."""

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from pipelines_lib.errors import SeriesError, shown
 from pipelines_lib.lake import Lake
 from pipelines_lib.series.calendar import make_calendar
 from pipelines_lib.series.panel import Panel, make_panel
+from pipelines_lib.series.sentiment import read_covariates
 from pipelines_lib.tables import observations_table
 
 
@@ -21,6 +23,9 @@ def read_panel(
     version: int | None = None,
 ) -> tuple[Panel, int]:
     """Read the observations of a dataset, and the table version they were read at.
+
+    Where the dataset's documents were scored, the panel has their newest sentiment as covariates,
+    whatever version of the observations is read.
 
     Args:
         lake: Where they lie.
@@ -57,7 +62,7 @@ def read_panel(
             f"unknown series {shown(missing)}: dataset {dataset.name} has {shown(known)}; "
             "correct series_ids"
         )
-    return panel, version
+    return replace(panel, covariates=read_covariates(lake, dataset, panel)), version
 
 
 def list_series(lake: Lake, dataset: DatasetConfig) -> list[str]:
@@ -66,8 +71,11 @@ def list_series(lake: Lake, dataset: DatasetConfig) -> list[str]:
 
 
 def panel_digest(panel: Panel) -> str:
-    """Return a fingerprint of a panel's series, times and values: 16 hexadecimal digits."""
+    """Return a fingerprint of a panel's series, times, values and covariates: 16 hex digits."""
     digest = hashlib.sha256("\n".join(panel.series_ids).encode())
     for array in (panel.offsets, panel.position, panel.values):
+        digest.update(np.ascontiguousarray(array).view(np.uint8).data)
+    for name, array in panel.covariates.items():
+        digest.update(name.encode())
         digest.update(np.ascontiguousarray(array).view(np.uint8).data)
     return digest.hexdigest()[:16]

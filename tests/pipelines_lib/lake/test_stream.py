@@ -25,7 +25,9 @@ def _documents(numbers, source="wire"):
 def _polarities(numbers, version="1", scorer="news-classifier"):
     frame = pd.DataFrame({"document_id": [f"d{n:04d}" for n in numbers]})
     frame = frame.assign(scorer=scorer, model_version=version, time=TIME, series_ids="")
-    return frame.assign(label="neutral", probability=0.5, polarity=0.0, run_id="r")
+    return frame.assign(
+        label="neutral", probability=0.5, polarity=0.0, ingest_id="first", run_id="r"
+    )
 
 
 def _ids(batches):
@@ -87,6 +89,16 @@ def test_stream_missing_yields_the_rows_that_another_table_lacks(lake):
     assert left[0].schema.field("text").type == pa.string()
     assert _ids(lake.stream_missing("news", DOCUMENTS, **missing)) == ["d0004", "d0005"]
     assert list(lake.stream_missing("other", DOCUMENTS, **missing)) == []
+
+
+def test_stream_missing_compares_several_columns(lake):
+    lake.merge_rows("news", DOCUMENTS, _documents(range(3)))
+    lake.merge_rows("news", POLARITIES, _polarities(range(3)))
+    changed = _documents([1]).assign(text="another", ingest_id="second")
+    lake.merge_rows("news", DOCUMENTS, changed)
+    on = ["document_id", "ingest_id"]
+    found = lake.stream_missing("news", DOCUMENTS, lacks=POLARITIES, on=on)
+    assert _ids(found) == ["d0001"]
 
 
 READ = """
