@@ -224,18 +224,15 @@ def _run(name: str, overrides: list[str]) -> None:
     quieten_logs()
     resolve_parameters(job, overrides)  # a mistake is refused before a server is started
     result = run_job(job, overrides)
-    from deployments.summary import (
-        print_backtest,
-        print_ingest,
-        print_night,
-        print_search,
-        print_trained,
-    )
+    from deployments.night_texts import print_texts
+    from deployments.search_summary import print_search
+    from deployments.summary import print_backtest, print_ingest, print_night, print_trained
     from pipelines_lib.reports.summary import NightSummary
     from tasks.backtest import Backtested
+    from tasks.documents import IngestedTexts
     from tasks.ingest import Ingested
     from tasks.search import Searched
-    from tasks.train import Trained
+    from tasks.training_run import Trained
 
     if isinstance(result, NightSummary):
         print_night(result, Console(), mlflow_server=settings.mlflow_uri)
@@ -243,6 +240,10 @@ def _run(name: str, overrides: list[str]) -> None:
         print_backtest(result.summary, Console(), mlflow_server=settings.mlflow_uri)
     elif isinstance(result, Ingested):
         print_ingest(result.report, Console(), seconds=result.seconds)
+        if result.texts:
+            print_texts(result.texts.report, Console(), seconds=result.texts.seconds)
+    elif isinstance(result, IngestedTexts):
+        print_texts(result.report, Console(), seconds=result.seconds)
     elif isinstance(result, Searched):
         print_search(result, Console(), mlflow_server=settings.mlflow_uri)
     elif isinstance(result, Trained):

@@ -3,14 +3,12 @@
 import pytest
 
 from pipelines_lib.reports.event_lines import EventLine
+from pipelines_lib.reports.model_lines import ModelLine, make_model_line, model_sentence
 from pipelines_lib.reports.summary import (
     ForecastLine,
-    ModelLine,
     Realised,
     acted_counts,
     ingest_sentence,
-    make_model_line,
-    model_sentence,
     number,
     rule_counts,
     series_news,
