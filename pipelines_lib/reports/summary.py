@@ -183,7 +183,7 @@ def _first(texts: list[str], limit: int) -> str:
 
 def to_markdown(night: NightSummary) -> str:
     """Return the night as markdown, for the Prefect artifact."""
-    texts, lines = night.texts, [f"# {night.dataset}: night of {night.newest}", ""]
+    news, lines = night.texts, [f"# {night.dataset}: night of {night.newest}", ""]
     if night.has_series:
         lines += [
             f"- **Ingest**: {ingest_sentence(night)}",
@@ -198,9 +198,9 @@ def to_markdown(night: NightSummary) -> str:
             f"- **Events**: {night.n_events:,}, of them new tonight {night.n_new_events:,}, "
             f"alerts {night.n_alerts:,}",
         ]
-    if texts is not None:
-        lines.append(f"- **Documents**: {texts_sentence(texts)}")
-        lines += [f"- **Sentiment**: {scored_sentence(texts)}"] if texts.scorer else []
+    if news is not None:
+        lines.append(f"- **Documents**: {texts_sentence(news)}")
+        lines += [f"- **Sentiment**: {scored_sentence(news)}"] if news.scorer else []
     lines += [
         *[f"- **Skipped**: {text}" for text in night.skipped],
         f"- **Report**: `{night.report}`",
@@ -226,8 +226,8 @@ def to_markdown(night: NightSummary) -> str:
             for f in night.forecasts[:20]
         ]
         lines.append("")
-    if texts is not None:
-        lines += texts_to_markdown(texts)
+    if news is not None:
+        lines += texts_to_markdown(news)
     if night.events:
         lines += events_to_markdown(night.events, night.words, dataset=night.dataset)
     if night.rules:

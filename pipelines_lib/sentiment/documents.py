@@ -37,9 +37,9 @@ def read_labelled(lake: Lake, dataset_name: str) -> Texts:
     """Read all documents of a dataset that have a label."""
     names = ["document_id", "title", "text", "label", "time"]
     found = lake.read_table(dataset_name, DOCUMENTS, columns=names)
-    rows = found.filter(pc.is_valid(found["label"])).cast(
-        pa.schema([DOCUMENTS.schema.field(name) for name in names])
-    )
+    # The engine's own form of text can be neither filtered nor sorted.
+    rows = found.cast(pa.schema([DOCUMENTS.schema.field(name) for name in names]))
+    rows = rows.filter(pc.is_valid(rows["label"]))
     rows = rows.sort_by("document_id").to_pandas()
     return Texts(
         document_id=rows["document_id"].to_numpy(dtype=object),
