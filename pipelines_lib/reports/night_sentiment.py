@@ -24,6 +24,8 @@ COLUMNS = 4
 """Moods side by side."""
 SHADED = 8
 """Headlines whose words are shown."""
+NEUTRAL = 0.1
+"""A headline whose polarity is nearer to 0 decides nothing."""
 
 
 def summarise_texts(
@@ -83,7 +85,8 @@ def summarise_texts(
 def strongest_headlines(movers: pd.DataFrame) -> tuple[list[str], list[float]]:
     """Return the documents of the movers that say most, whole, and their polarity."""
     found = {headline.whole: headline.polarity for row in movers["headlines"] for headline in row}
-    chosen = sorted(found, key=lambda text: -abs(found[text]))[:SHADED]
+    strong = [text for text in found if abs(found[text]) >= NEUTRAL]
+    chosen = sorted(strong, key=lambda text: -abs(found[text]))[:SHADED]
     return chosen, [found[text] for text in chosen]
 
 
@@ -135,4 +138,6 @@ def draw_small_multiples(time: np.ndarray, moods: dict[str, np.ndarray]) -> Figu
         use_dates(axes)
     for axes in grid[len(moods) :]:
         axes.set_visible(False)
+    for axes in grid[max(0, len(moods) - columns) : len(moods)]:
+        axes.tick_params(labelbottom=True)  # also where the last row is not full
     return figure
