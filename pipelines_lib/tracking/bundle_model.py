@@ -22,7 +22,7 @@ class BundleModel(PythonModel):
     def predict(
         self,
         context: PythonModelContext,
-        model_input: pd.DataFrame | list[str],
+        model_input: pd.DataFrame,
         params: dict | None = None,
     ) -> pd.DataFrame:
         """Map raw rows (`series_id`, `time`, value columns), or texts, to what the model says."""

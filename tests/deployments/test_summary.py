@@ -108,7 +108,7 @@ def test_print_ingest_tells_what_a_person_wants_to_know():
 
 def test_print_trained_says_what_became_champion_and_why():
     from deployments.summary import print_trained
-    from tasks.train import Trained
+    from tasks.training_run import Trained
 
     left_out = {f"S{number:02}": "too short" for number in range(12)}
     trained = Trained("sensors-forecaster", "3", "abc", "challenger", "p = 0.4", 12.34, left_out)
