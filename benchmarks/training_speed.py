@@ -8,7 +8,8 @@ rows from the synthetic market (log returns), or bars from a file. The contender
 
 - ours: `train` as a run calls it, with clipping, checkpoint and early stopping. Nothing is taken
   off its time; it validates after each epoch, as it must, here on one batch.
-- bare_loop: gather, forward, backward, step and nothing else; same gather, network and optimizer.
+- bare_loop: gather, forward, backward, step and nothing else; same gather, network, optimizer and
+  precision: bfloat16 where the processor multiplies it in hardware, as a job trains by default.
 - dataloader: the same, but a DataLoader over windows that were built before the clock started.
 - darts' BlockRNNModel and neuralforecast's LSTM, where installed: here, or in an environment of
   their own, whose interpreter is PYTHON. See training_rivals.
@@ -28,6 +29,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -42,7 +44,7 @@ from pipelines_lib.models import Inputs, Network, make_forecast_network
 from pipelines_lib.series.windows import count_known, make_origins
 from pipelines_lib.settings import Settings
 from pipelines_lib.sources import make_source
-from pipelines_lib.training import LOSSES, ForecastData, point, seeded, train
+from pipelines_lib.training import LOSSES, ForecastData, point, precision_of, seeded, train
 
 LOOKBACK, HORIZON, HIDDEN, BATCH = 30, 1, 64, 64
 LEARNING_RATE = 1e-3
@@ -61,6 +63,11 @@ class Task:
     def device(self) -> torch.device:
         """Return where it trains."""
         return self.data.device
+
+    @property
+    def precision(self) -> AbstractContextManager[object]:
+        """Return the context of a forward pass, the same for ours and the bare loops."""
+        return precision_of(self.device, TrainingConfig().mixed_precision)
 
     def now(self) -> float:
         """Return CPU seconds of this process, or on a GPU wall seconds when it has finished."""
@@ -117,6 +124,7 @@ def measure(args: argparse.Namespace) -> dict[str, object]:
         "horizon": HORIZON,
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
+        "precision": "bfloat16" if isinstance(task.precision, torch.autocast) else "float32",
         "versions": versions,
         "load": round(os.getloadavg()[0], 1),
     }
@@ -199,7 +207,9 @@ def train_bare(task: Task) -> float:
     began = task.now()
     for batch in origins[torch.randperm(len(origins), device=task.device)].split(BATCH):
         inputs, targets = task.data.batch(batch)
-        loss = LOSS(network(inputs), targets)
+        with task.precision:
+            predicted = network(inputs)
+        loss = LOSS(predicted.float(), targets)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -214,8 +224,9 @@ def train_dataloader(task: Task) -> float:
     loader = DataLoader(windows, batch_size=BATCH, shuffle=True)
     began = task.now()
     for past, truth in loader:
-        predicted = network(Inputs(past.to(task.device)))
-        loss = LOSS(predicted, truth.to(task.device))
+        with task.precision:
+            predicted = network(Inputs(past.to(task.device)))
+        loss = LOSS(predicted.float(), truth.to(task.device))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()

@@ -9,21 +9,13 @@ import torch
 
 from pipelines_lib.config import DatasetConfig
 from pipelines_lib.lake import Lake
+from pipelines_lib.sentiment.classifier import Predicted
 from pipelines_lib.sentiment.nightly import score_documents, update_sentiment
 from pipelines_lib.tables import DOCUMENTS
 
 CPU = torch.device("cpu")
 MODEL = {"scorer": "prices-classifier", "version": "1", "run_id": "r1"}
 CLASSES = np.array(["negative", "neutral", "positive"], dtype=object)
-
-
-@dataclass(frozen=True)
-class Said:
-    """What a classifier says of texts."""
-
-    probabilities: np.ndarray
-    label: np.ndarray
-    polarity: np.ndarray
 
 
 @dataclass
@@ -34,7 +26,7 @@ class ReadsNumbers:
     dies_after: int = 1_000_000
     without_polarity: bool = False
 
-    def predict_texts(self, texts: Sequence[str], *, device: torch.device) -> Said:
+    def predict_texts(self, texts: Sequence[str], *, device: torch.device) -> Predicted:
         if len(self.read) + len(texts) > self.dies_after:
             raise KeyboardInterrupt
         self.read += texts
@@ -44,7 +36,7 @@ class ReadsNumbers:
         probabilities[np.arange(len(texts)), number] = 0.8
         if self.without_polarity:
             polarity = np.full(len(texts), np.nan)
-        return Said(probabilities, CLASSES[number], polarity)
+        return Predicted(probabilities, CLASSES[number], polarity)
 
 
 def documents(*entries: tuple[str, str, str, str], ingest_id: str = "i1") -> pd.DataFrame:

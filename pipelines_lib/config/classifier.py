@@ -95,7 +95,6 @@ class ClassifierConfig(Config):
             weight_averaging=0.999,
             weight_decay=0.01,
             keep="last",
-            mixed_precision="always",
             windows_per_epoch=10_000_000,
         ),
         description="The training loop; a window is a document here, the loss cross entropy.",

@@ -109,7 +109,8 @@ class ForecasterConfig(NetworkConfig):
         ],
         description="Columns of the window besides the target's own: value columns as they are, "
         "or derived ones: open_return, high_return, low_return, close_return, volume_change, "
-        "volume_rank, volatility, calendar.",
+        "volume_rank, volatility, calendar; of a dataset whose documents are scored sentiment, "
+        "sentiment_count, sentiment_dispersion, sentiment_mood.",
     )
     future_features: list[Literal["calendar"]] = Field(
         default=[], description="What is known of the steps ahead: calendar."

@@ -73,9 +73,9 @@ class TrainingConfig(Config):
         50_000, ge=1, description="Windows used for early stopping at most, evenly spread."
     )
     mixed_precision: Literal["never", "gpu", "always"] = Field(
-        "gpu",
-        description="Whether the forward pass runs in bfloat16: never; on a GPU; or also on a "
-        "processor that multiplies bfloat16 in hardware.",
+        "always",
+        description="Whether training computes in bfloat16, weights and sums in float32: never; on "
+        "a GPU; always: also on a processor that multiplies bfloat16 in hardware.",
     )
     seed: int = Field(0, ge=0, description="Seed of weights, shuffling and dropout.")
 

@@ -167,7 +167,7 @@ def _make_ids(rows: pd.DataFrame, file: str, *, with_row: bool) -> list[str]:
 def _as_dicts(rows: pd.DataFrame, file: str) -> list[dict[str, object]]:
     told = rows[list(ROLES)].astype({"time": "object"})
     return [
-        {"file": file} | {str(role): str(value) for role, value in row.items() if value != ""}
+        {"file": file, **{str(role): str(value) for role, value in row.items() if value != ""}}
         for row in told.to_dict("records")
     ]
 

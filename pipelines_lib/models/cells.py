@@ -31,7 +31,8 @@ class Recurrent(nn.Module):
 
     The weights live in torch's own module and run in its fused kernels. Only training with
     recurrent dropout goes step by step: one mask of the state for all steps of a sequence (Gal and
-    Ghahramani 2016), which no kernel knows. Under autocast too they run in the weights' own type.
+    Ghahramani 2016), which no kernel knows. Under autocast on a GPU they run in the weights' own
+    type, on a CPU in bfloat16.
     """
 
     def __init__(self, n_inputs: int, cell: Cell, *, bidirectional: bool = False) -> None:
@@ -67,7 +68,7 @@ class Recurrent(nn.Module):
             Outputs of the top layer (B, L, D x directions), 0 where padded, and the final state.
         """
         kind, dtype = steps.device.type, self.rnn.all_weights[0][0].dtype
-        if torch.is_autocast_enabled(kind):  # cuDNN would run in float16, whatever was asked for,
+        if kind == "cuda" and torch.is_autocast_enabled(kind):  # cuDNN would run in float16,
             with torch.autocast(kind, enabled=False):  # and small gradients would vanish in it
                 start = None if state is None else tuple(part.to(dtype) for part in state)
                 return self(steps.to(dtype), lengths=lengths, state=start, masks=masks)

@@ -36,11 +36,10 @@ class Texts:
 def read_labelled(lake: Lake, dataset_name: str) -> Texts:
     """Read all documents of a dataset that have a label."""
     names = ["document_id", "title", "text", "label", "time"]
-    found = lake.read_table(dataset_name, DOCUMENTS, columns=names)
     # The engine's own form of text can be neither filtered nor sorted.
-    rows = found.cast(pa.schema([DOCUMENTS.schema.field(name) for name in names]))
-    rows = rows.filter(pc.is_valid(rows["label"]))
-    rows = rows.sort_by("document_id").to_pandas()
+    schema = pa.schema([DOCUMENTS.schema.field(name) for name in names])
+    found = lake.read_table(dataset_name, DOCUMENTS, columns=names).cast(schema)
+    rows = found.filter(pc.is_valid(found["label"])).sort_by("document_id").to_pandas()
     return Texts(
         document_id=rows["document_id"].to_numpy(dtype=object),
         text=join_texts(rows["title"], rows["text"]),

@@ -87,8 +87,11 @@ def brier(probabilities: np.ndarray, targets: np.ndarray) -> float:
 
 def compare_right(first: np.ndarray, second: np.ndarray) -> McNemar:
     """Compare two methods by which of the same texts (N,) each told right."""
-    only_first = int((first & ~second).sum())
-    only_second = int((~first & second).sum())
+    return mcnemar(int((first & ~second).sum()), int((~first & second).sum()))
+
+
+def mcnemar(only_first: int, only_second: int) -> McNemar:
+    """Compare two methods by the texts that only one of them told right."""
     apart = only_first + only_second
     if apart == 0:
         p = 1.0

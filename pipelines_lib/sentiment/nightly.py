@@ -5,17 +5,17 @@ changed since (its text, its time, the series it speaks of) was written by anoth
 one that its polarity names, and is scored again.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import torch
 
 from pipelines_lib.config import DatasetConfig
 from pipelines_lib.lake import Lake
+from pipelines_lib.sentiment.classifier import Classifier
 from pipelines_lib.sentiment.daily import make_daily
+from pipelines_lib.sentiment.documents import join_texts
 from pipelines_lib.series.calendar import make_calendar
 from pipelines_lib.tables import DOCUMENTS, POLARITIES, SENTIMENT, TEXT
 
@@ -24,33 +24,10 @@ CARRIED = ["document_id", "time", "series_ids", "ingest_id"]
 """What a polarity repeats of its document."""
 
 
-class Said(Protocol):
-    """What a classifier says of D texts of C classes."""
-
-    @property
-    def probabilities(self) -> np.ndarray:
-        """Calibrated probability of each class (D, C)."""
-
-    @property
-    def label(self) -> np.ndarray:
-        """The likeliest class (D,)."""
-
-    @property
-    def polarity(self) -> np.ndarray:
-        """Sentiment in [-1, 1] (D,), NaN where the classes have none."""
-
-
-class TextScorer(Protocol):
-    """Anything that classifies texts."""
-
-    def predict_texts(self, texts: Sequence[str], *, device: torch.device) -> Said:
-        """Classify texts."""
-
-
 def score_documents(
     lake: Lake,
     dataset_name: str,
-    classifier: TextScorer,
+    classifier: Classifier,
     *,
     scorer: str,
     version: str,
@@ -88,7 +65,10 @@ def score_documents(
         columns=[*CARRIED, "title", "text"],
         batch_rows=batch_rows,
     ):
-        said = classifier.predict_texts(join_titles(batch), device=device)
+        texts = batch.select(["title", "text"]).to_pandas()
+        said = classifier.predict_texts(
+            join_texts(texts["title"], texts["text"]).tolist(), device=device
+        )
         rows = pa.table(
             {name: batch[name] for name in CARRIED}
             | {name: np.full(batch.num_rows, value) for name, value in model.items()}
@@ -132,10 +112,3 @@ def update_sentiment(
     for name, value in (("scorer", scorer), ("model_version", version), ("run_id", run_id)):
         daily = daily.append_column(name, pa.array(np.full(daily.num_rows, value), TEXT))
     return lake.replace_rows(dataset.name, SENTIMENT, daily, scope={"scorer": scorer}).written
-
-
-def join_titles(batch: pa.Table) -> list[str]:
-    """Return the texts of documents: title and text, on a line each where both are there."""
-    title, text = (batch[name].cast(TEXT).fill_null("") for name in ("title", "text"))
-    both = pc.and_(pc.not_equal(title, ""), pc.not_equal(text, ""))
-    return pc.binary_join_element_wise(title, text, pc.if_else(both, "\n", "")).to_pylist()

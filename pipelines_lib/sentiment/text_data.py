@@ -88,7 +88,7 @@ class TextData(TrainingData):
             _Rows.of(tokens, device),
             ngrams,
             torch.as_tensor(tokens.lengths),
-            torch.as_tensor(classes, dtype=torch.int64, device=device),
+            torch.tensor(classes, dtype=torch.int64, device=device),
         )
 
     @property

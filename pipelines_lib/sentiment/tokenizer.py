@@ -6,6 +6,7 @@ Every tokenizer brings texts to Unicode's form NFKC first and keeps upper and lo
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,8 @@ TEXTS_AT_ONCE = 5_000
 """Texts encoded together: what the library returns of a text is far larger than its numbers."""
 ROUNDS = 2
 """Times that the weights of a unigram vocabulary are counted anew."""
+GRID = 1024
+"""Weights are whole multiples of one part in so many."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class TextTokenizer:
             some = [_sound(text) for text in texts[first : first + TEXTS_AT_ONCE]]
             found = [each.ids or [UNKNOWN] for each in self.tokenizer.encode_batch_fast(some)]
             lengths = [len(each) for each in found]
-            numbers = np.fromiter((n for each in found for n in each), np.int32, sum(lengths))
+            numbers = np.fromiter(chain.from_iterable(found), np.int32, sum(lengths))
             parts.append(Ragged.of(numbers, lengths))
         return Ragged.join(parts)
 
@@ -117,7 +120,9 @@ def _train_unigram(texts: list[str], vocabulary: int) -> Tokenizer:
     """Learn which pieces there are, then weigh them by how often each is used.
 
     The library's own weights go by the order of a hash table, another one in every process. Counts
-    of the likeliest cuts (Viterbi training), from the cuts of fewest pieces on, do not.
+    of the likeliest cuts (Viterbi training), from the cuts of fewest pieces on, do not. Nor does
+    the library take a word whole that is no part of another: where there is room left, as in small
+    corpora, the most frequent ones fill it.
     """
     tokenizer = _start(models.Unigram())
     trainer = trainers.UnigramTrainer(
@@ -134,17 +139,38 @@ def _train_unigram(texts: list[str], vocabulary: int) -> Tokenizer:
             f"cannot learn {vocabulary} tokens: {error}; raise tokenizer.vocabulary, or set "
             "tokenizer.kind=bpe"
         ) from error
-    pieces = sorted(set(tokenizer.get_vocab()) - set(SPECIAL))
+    found = set(tokenizer.get_vocab()) - set(SPECIAL)
+    words = _count_words(texts, tokenizer)
+    often = sorted(
+        (word for word in words.keys() - found if words[word] > 1),
+        key=lambda word: (-words[word], word),
+    )
+    pieces = sorted(found | set(often[: max(0, vocabulary - len(SPECIAL) - len(found))]))
     weights = np.full(len(pieces), -10.0)
     for _ in range(ROUNDS):
-        tokenizer.model = models.Unigram(
-            [(name, 0.0) for name in SPECIAL] + list(zip(pieces, weights.tolist(), strict=True)),
-            unk_id=UNKNOWN,
-        )
+        tokenizer.model = _make_unigram(pieces, weights)
         used = TextTokenizer(tokenizer).encode(texts).values
         counts = np.bincount(used, minlength=len(tokenizer.get_vocab()))[len(SPECIAL) :]
         weights = np.log(np.maximum(counts, 0.5) / max(1, counts.sum()))
+        # Exact in JSON, and so are their sums: else ties between cuts could fall another way when
+        # the tokenizer is read again.
+        weights = np.round(weights * GRID) / GRID
+    tokenizer.model = _make_unigram(pieces, weights)
     return tokenizer
+
+
+def _make_unigram(pieces: list[str], weights: np.ndarray) -> models.Unigram:
+    """Return the model of these pieces, behind the special tokens, and their log-probabilities."""
+    weighted = zip(pieces, weights.tolist(), strict=True)
+    return models.Unigram([(name, 0.0) for name in SPECIAL] + list(weighted), unk_id=UNKNOWN)
+
+
+def _count_words(texts: list[str], tokenizer: Tokenizer) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for text in texts:
+        cut = tokenizer.pre_tokenizer.pre_tokenize_str(tokenizer.normalizer.normalize_str(text))
+        counts.update(word for word, _ in cut)
+    return counts
 
 
 def _train_characters(texts: list[str], vocabulary: int) -> Tokenizer:

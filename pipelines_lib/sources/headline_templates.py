@@ -1,7 +1,8 @@
 """Templates of synthetic headlines, by language and class, and what fills their slots.
 
-The classes share their words: a negation, a contrast or the subject of a verb decides, so that no
-list of good and bad words does. Every template names its subject as {name}.
+The classes share their words: a negation, a contrast or the subject of a verb decides. The last six
+positive and negative templates differ only in the order of {good} and {bad}, so that no list of
+good and bad words tells them apart. Every template names its subject as {name}.
 """
 
 POSITIVE = {
@@ -32,6 +33,12 @@ POSITIVE = {
         "{name} resolves {product} shortage, deliveries ahead of plan",
         "Not a single order cancelled at {name} after price rise, {person} says",
         "{name} clears debt early, default talk ends",
+        "Despite {bad}, {name} reports {good}",
+        "{name}: {good} outweigh {bad} in {period}",
+        "From {bad} to {good}: how {name} fared in {period}",
+        "{name} sees {good} after {bad}, {person} says",
+        "No longer {bad} but {good} at {name}",
+        "{good}, not {bad}: {name} surprises in {place}",
     ),
     "ko": (
         "{name}, {period} 영업이익 {pct}% 증가… 시장 기대 웃돌아",
@@ -60,6 +67,12 @@ POSITIVE = {
         "{other} 공급 계약 따낸 {name}, 목표가 줄상향",
         "{name} 가격 올렸지만 주문 취소 한 건도 없어",
         "적자 사업 정리한 {name}, 현금 {count}억 확보",
+        "{bad}에도 {good}… {name} {period}",
+        "{name}, {bad} 지나 {good}",
+        "{name} {period}, {bad}보다 {good} 커",
+        "{name} {product}, {bad} 끝나고 {good}",
+        "{bad} 아닌 {good}… {name} 예상 밖",
+        '{person} 대표 "{name} {bad} 아닌 {good}"',
     ),
 }
 
@@ -91,6 +104,12 @@ NEGATIVE = {
         "{name} cannot resolve {product} shortage, deliveries behind plan",
         "Orders cancelled at {name} after price rise, {person} admits",
         "{name} wins praise for {product}, yet default talk grows",
+        "Despite {good}, {name} reports {bad}",
+        "{name}: {bad} outweigh {good} in {period}",
+        "From {good} to {bad}: how {name} fared in {period}",
+        "{name} sees {bad} after {good}, {person} says",
+        "No longer {good} but {bad} at {name}",
+        "{bad}, not {good}: {name} surprises in {place}",
     ),
     "ko": (
         "{name}, {period} 영업이익 {pct}% 감소… 시장 기대 밑돌아",
@@ -119,6 +138,12 @@ NEGATIVE = {
         "{other} 공급 계약 놓친 {name}, 목표가 줄하향",
         "{name} 가격 올리자 주문 취소 잇따라",
         "흑자 사업마저 판 {name}, 현금 {count}억 바닥",
+        "{good}에도 {bad}… {name} {period}",
+        "{name}, {good} 지나 {bad}",
+        "{name} {period}, {good}보다 {bad} 커",
+        "{name} {product}, {good} 끝나고 {bad}",
+        "{good} 아닌 {bad}… {name} 예상 밖",
+        '{person} 대표 "{name} {good} 아닌 {bad}"',
     ),
 }
 
@@ -150,6 +175,12 @@ NEUTRAL = {
         "{name} splits {product} unit into two, {count} staff to move",
         "{name} publishes order book: cancelled {pct}%, new {pct}%",
         "{name} appoints auditor, replaces {other}",
+        "{name} reports {good} and {bad} in {period}",
+        "{good} in {place}, {bad} in Seoul: {name} in balance",
+        "{name}: {bad} offset {good} in {period}",
+        "Neither {good} nor {bad} at {name}, {person} says",
+        "{good} or {bad}? {name} surprises nobody",
+        "{name}: {good} here, {bad} there",
     ),
     "ko": (
         "{name}, {period} 실적 목요일 발표",
@@ -178,6 +209,12 @@ NEUTRAL = {
         "{name}, {product} 부문 분할… {count}명 이동",
         "{name} 수주 잔고 공시… 취소 {pct}%, 신규 {pct}%",
         "{name}, 감사인 {other}에서 교체",
+        "{name} {period}, {good}·{bad} 공존",
+        "{name}, {place} {good} 서울 {bad}",
+        "{name} {period}, {bad} {good} 서로 상쇄",
+        "{name} {product}, {good}도 {bad}도 아냐",
+        "{good}이냐 {bad}이냐… {name} 예상대로",
+        '{person} 대표 "{name} {good}·{bad} 모두 있다"',
     ),
 }
 
@@ -190,6 +227,8 @@ FILLERS = {
         "product": ("battery", "chip", "display", "sensor", "vaccine", "ferry", "robot", "tyre"),
         "place": ("Busan", "Texas", "Hanoi", "Berlin", "Ulsan", "Jakarta", "Osaka", "Warsaw"),
         "person": ("Kim Dohyun", "Lee Sora", "Park Jinwoo", "Anna Weiss", "Choi Mina", "R. Patel"),
+        "good": ("record sales", "rising orders", "wider margins", "new contracts", "lower debt"),
+        "bad": ("weak sales", "falling orders", "thinner margins", "lost contracts", "higher debt"),
         "other": ("Nordwind", "Pacific Metals", "Haneul Tech", "Bluestone", "Orion Labs"),
     },
     "ko": {
@@ -197,6 +236,8 @@ FILLERS = {
         "product": ("배터리", "반도체", "디스플레이", "센서", "백신", "여객선", "로봇", "타이어"),
         "place": ("부산", "텍사스", "하노이", "베를린", "울산", "자카르타", "오사카", "바르샤바"),
         "person": ("김도현", "이소라", "박진우", "안나 바이스", "최미나", "정해인"),
+        "good": ("최대 매출", "수주 증가", "이익률 개선", "신규 계약", "부채 감소"),
+        "bad": ("매출 부진", "수주 감소", "이익률 악화", "계약 해지", "부채 증가"),
         "other": ("노르드윈드", "퍼시픽메탈", "하늘테크", "블루스톤", "오리온랩"),
     },
 }

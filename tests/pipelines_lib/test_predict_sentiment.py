@@ -1,5 +1,7 @@
 """Raw rows with the sentiment of documents, for models that have learned from it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -109,7 +111,8 @@ def test_predict_rows_refuses_sentiment_that_is_no_number(forecaster, raw):
 
 def test_make_raw_panel_knows_no_sentiment_of_a_step_without_a_row(dataset, raw):
     rows = raw[(raw["series_id"] == "A")].iloc[[0, 1, 3]]
-    rows = pd.concat([rows, rows.iloc[:1].assign(time=pd.NaT)])  # goes to quarantine
+    bad = rows.iloc[:1].assign(sentiment_mood=9.0)  # in quarantine: no time, no value
+    rows = pd.concat([rows, bad.assign(time=pd.NaT), bad.assign(series_id="Z", value=np.nan)])
     panel = make_raw_panel(rows, dataset, covariates=["sentiment_mood"])
     first, second, fourth = rows["sentiment_mood"].iloc[:3]
     mood = panel.covariates["sentiment_mood"]
@@ -138,7 +141,8 @@ def test_a_detector_scores_with_sentiment(fitted_detector, panel, raw):
 
 
 def test_column_seen_is_one_that_can_be_tampered_with(fitted_detector):
-    assert column_seen(fitted_detector.detector) == "value"
+    blind = replace(fitted_detector.detector, features=["sentiment"])
+    assert column_seen(blind) == column_seen(fitted_detector.detector) == "value"
 
 
 def test_a_forecaster_with_sentiment_refuses_a_panel_without(forecaster, sine_panel):

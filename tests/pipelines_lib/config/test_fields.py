@@ -74,6 +74,7 @@ PROOFS = {
     "training.plateau_factor": LOOP + "lowers_the_learning_rate_on_a_plateau",
     "training.windows_per_epoch": LOOP + "draws_at_most_windows_per_epoch_anew_in_each_epoch",
     "training.validation_windows": LOOP + "spreads_at_most_validation_windows_evenly",
+    "training.mixed_precision": LOOP + "runs_in_bfloat16_where_the_config_and_the_processor_say_so",
     "training.seed": LOOP + "gives_other_weights_for_another_seed",
 }
 

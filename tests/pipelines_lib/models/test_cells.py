@@ -81,13 +81,20 @@ def test_forward_of_full_lengths_needs_no_packing():
 
 @each_cell
 @pytest.mark.parametrize("recurrent_dropout", [0.0, 0.5], ids=["fused", "open"])
-def test_forward_under_autocast_keeps_the_weights_type(cell, recurrent_dropout):
+@pytest.mark.parametrize("lengths", [None, [7, 3, 1, 6]], ids=["whole", "padded"])
+def test_forward_under_autocast_rounds_and_learns_in_float32(cell, recurrent_dropout, lengths):
     recurrent, steps = make(cell, recurrent_dropout=recurrent_dropout), torch.randn(4, 7, 3)
-    masks, state = recurrent.draw_masks(4), rest(recurrent, 4)
-    expected, _ = recurrent(steps, state=state, masks=masks)
+    known = {"lengths": None if lengths is None else torch.tensor(lengths)}
+    known |= {"masks": recurrent.draw_masks(4), "state": rest(recurrent, 4)}
+    expected, _ = recurrent(steps, **known)
     with torch.autocast("cpu", torch.bfloat16):
-        outputs, _ = recurrent(steps, state=state, masks=masks)
-    assert torch.equal(outputs, expected)
+        outputs, _ = recurrent(steps, **known)
+    torch.testing.assert_close(outputs.float(), expected, atol=0.03, rtol=0.03)
+    outputs.float().sum().backward()
+    for weight in recurrent.parameters():
+        assert weight.grad.dtype == torch.float32
+        assert weight.grad.isfinite().all()
+        assert weight.grad.any()
 
 
 @each_cell

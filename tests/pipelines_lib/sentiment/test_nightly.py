@@ -1,7 +1,11 @@
 """A night's scoring: what is due, what is written, what a kill leaves."""
 
+import numpy as np
 import pytest
 
+from pipelines_lib.config import ClassifierConfig
+from pipelines_lib.sentiment.documents import Texts
+from pipelines_lib.sentiment.fit import fit_classifier
 from pipelines_lib.sentiment.nightly import score_documents, update_sentiment
 from pipelines_lib.tables import DOCUMENTS, POLARITIES, SENTIMENT
 from tests.documents import CPU, MODEL, ReadsNumbers, documents, store_and_score
@@ -44,6 +48,31 @@ def test_score_documents_writes_what_the_classifier_says(prices):
         "run_id": "r1",
     }
     assert sorted(reader.read)[0] == "A falls\nvery bad -0.5"
+
+
+def test_score_documents_with_a_real_classifier(prices):
+    """Of two classes, trained for a moment: titles are read, and polarities are its own."""
+    numbers = np.arange(120)
+    label = np.where(numbers % 2, "positive", "negative").astype(object)
+    words = np.where(numbers % 2, "a good day ", "a bad day ").astype(object)
+    texts = Texts(numbers, words + numbers.astype(str), label, np.zeros(120, "datetime64[us]"))
+    config = ClassifierConfig(
+        tokenizer={"kind": "character", "vocabulary": 32},
+        embedding=8,
+        hidden=8,
+        ngrams={"longest": 3, "buckets": 1024},
+        training={"max_epochs": 4, "batch_size": 16, "learning_rate": 0.02},
+    )
+    fitted = fit_classifier(texts, dataset_name="prices", config=config, device=CPU)
+    rows = documents(("d1", MORNING, "A", "a good day"), ("d2", MORNING, "A", ""))
+    rows.loc[1, "title"] = "a bad day"
+    prices.merge_rows("prices", DOCUMENTS, rows)
+    assert score_documents(prices, "prices", fitted.classifier, device=CPU, **MODEL) == 5
+    said = read_polarities(prices)[:2]
+    alone = fitted.classifier.predict_texts(["a good day", "a bad day"], device=CPU)
+    assert said["label"].tolist() == ["positive", "negative"]
+    np.testing.assert_allclose(said["polarity"], alone.polarity, atol=1e-4)
+    np.testing.assert_allclose(said["probability"], alone.probabilities.max(axis=1), atol=1e-4)
 
 
 def test_score_documents_takes_new_ones_only(prices):

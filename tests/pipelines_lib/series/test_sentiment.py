@@ -1,6 +1,7 @@
 """Daily sentiment on the rows of a panel, and what reads it from the lake."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from pipelines_lib.anomaly.injection import take_series
@@ -8,7 +9,7 @@ from pipelines_lib.errors import ConfigError
 from pipelines_lib.forecasting.selection import cut_panel
 from pipelines_lib.series.features import feature_names, make_features
 from pipelines_lib.series.read import panel_digest, read_panel
-from pipelines_lib.series.sentiment import COVARIATES, scorer_name
+from pipelines_lib.series.sentiment import COVARIATES, make_covariates, scorer_name
 from pipelines_lib.tables import observations_table
 from tests.documents import documents, store_and_score
 
@@ -77,6 +78,22 @@ def test_read_panel_of_series_without_documents_has_none_that_count(prices, data
     store_and_score(prices, dataset, documents(("d1", "2024-03-13 09:00+09:00", "Z", "0.8")))
     panel, _ = read_panel(prices, dataset)
     assert not make_features(panel, list(COVARIATES)).any()
+
+
+def test_make_covariates_hands_no_mood_on_to_the_next_series(make_day_panel):
+    panel = make_day_panel({"A": {"close": [1.0, 2.0]}, "B": {"close": [1.0, 2.0]}})
+    daily = pa.table(
+        {
+            "series_id": ["A"],
+            "time": pa.array(np.array(["1970-01-02"], dtype="datetime64[us]")),
+            "documents": [1],
+            "mean": [0.5],
+            "dispersion": [0.0],
+            "mood": [0.5],
+        }
+    )
+    made = make_covariates(daily, panel, halflife_steps=1000.0)
+    assert made["sentiment_mood"].tolist() == [0.0, 0.5, 0.0, 0.0]
 
 
 def test_make_features_of_documents_are_the_covariates(panel):

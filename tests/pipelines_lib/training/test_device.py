@@ -13,7 +13,7 @@ from pipelines_lib.config import ForecasterConfig, SplitConfig, TrainingConfig
 from pipelines_lib.errors import ConfigError
 from pipelines_lib.forecasting.fit import fit_forecaster
 from pipelines_lib.forecasting.forecaster import Forecaster
-from pipelines_lib.training import choose_device
+from pipelines_lib.training import choose_device, device, precision_of
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 
@@ -39,6 +39,31 @@ def test_choose_device_says_what_to_do_without_the_gpu_asked_for(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ConfigError, match=r"TIDEWATCH_DEVICE=cuda, but .* no GPU.*=auto"):
         choose_device("cuda")
+
+
+@pytest.mark.parametrize(
+    ("kind", "wanted", "lowered"),
+    [
+        ("cuda", "never", False),
+        pytest.param("cuda", "gpu", True, marks=[pytest.mark.gpu, needs_gpu]),
+        pytest.param("cuda", "always", True, marks=[pytest.mark.gpu, needs_gpu]),
+        ("cpu", "never", False),
+        ("cpu", "gpu", False),
+    ],
+)
+def test_precision_of_goes_by_the_device_and_the_wish(kind, wanted, lowered):
+    found = precision_of(torch.device(kind), wanted)
+    assert isinstance(found, torch.autocast) == lowered
+    assert not lowered or (found.device, found.fast_dtype) == (kind, torch.bfloat16)
+
+
+def test_precision_of_can_be_entered_again_and_again(monkeypatch):
+    monkeypatch.setattr(device, "multiplies_bfloat16", lambda: True)
+    precision = precision_of(torch.device("cpu"), "always")
+    for _ in range(2):
+        with precision:
+            assert torch.mm(torch.ones(2, 2), torch.ones(2, 2)).dtype == torch.bfloat16
+        assert torch.mm(torch.ones(2, 2), torch.ones(2, 2)).dtype == torch.float32
 
 
 @pytest.mark.gpu

@@ -6,10 +6,11 @@ from itertools import chain
 import numpy as np
 import pytest
 import torch
+from torch.nn.modules.module import register_module_forward_hook
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from pipelines_lib.errors import TrainingError
-from pipelines_lib.training import seeded
+from pipelines_lib.training import ForecastData, device, seeded
 
 # Training wants the weight at 1, validation at 0: every epoch after the first is worse.
 APART = {"targets": [1.0] * 20 + [0.0] * 20, "train_origins": range(19)}
@@ -264,3 +265,44 @@ def test_seeded_leaves_the_random_state_as_it_was():
     assert torch.equal(torch.get_rng_state(), before)
     with seeded(1):
         assert torch.equal(torch.rand(3), inside)
+
+
+def test_train_takes_the_batches_that_the_data_makes_of_what_was_drawn(fit_weight, monkeypatch):
+    asked = []
+
+    def two_by_two(self, drawn, batch_size, shuffle):
+        asked.append((len(drawn), batch_size, shuffle is not None))
+        return drawn.sort().values.split(2)
+
+    monkeypatch.setattr(ForecastData, "batches", two_by_two)
+    network, _ = fit_weight(**TOGETHER, batch_size=4)
+    assert network.seen[True] == [[i, i + 1] for i in range(0, 18, 2)] + [[18]]
+    assert network.seen[False] == [[i, i + 1] for i in range(19, 39, 2)]
+    assert asked == [(19, 4, True), (20, 16, False)]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "in_hardware", "expected"),
+    [
+        ("always", True, torch.bfloat16),
+        ("always", False, torch.float32),
+        ("gpu", True, torch.float32),
+        ("never", True, torch.float32),
+    ],
+)
+def test_train_runs_in_bfloat16_where_the_config_and_the_processor_say_so(
+    train_sine, monkeypatch, wanted, in_hardware, expected
+):
+    monkeypatch.setattr(device, "multiplies_bfloat16", lambda: in_hardware)
+    seen = {True: set(), False: set()}
+
+    def note(module, _, answer):
+        if isinstance(module, torch.nn.Linear):
+            seen[module.training].add(answer.dtype)
+
+    hook = register_module_forward_hook(note)
+    try:
+        train_sine(max_epochs=1, mixed_precision=wanted)
+    finally:
+        hook.remove()
+    assert seen == {True: {expected}, False: {torch.float32}}

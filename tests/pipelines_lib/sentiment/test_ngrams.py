@@ -1,0 +1,72 @@
+"""Hashed n-grams: each once a text, the same everywhere, of marked and normalised text."""
+
+import numpy as np
+
+from pipelines_lib.sentiment import ngrams
+from pipelines_lib.sentiment.ngrams import CHARACTERS, hash_ngrams
+
+
+def rows(texts, *, longest=3, buckets=1 << 22) -> list[list[int]]:
+    found = hash_ngrams(texts, longest=longest, buckets=buckets)
+    return [
+        found.values[a:b].tolist() for a, b in zip(found.starts, found.starts[1:], strict=False)
+    ]
+
+
+def test_hash_ngrams_counts_each_distinct_ngram_once():
+    # _aba_: _ a b, _a ab ba a_, _ab aba ba_
+    assert len(rows(["aba"])[0]) == 3 + 4 + 3
+    assert len(rows(["aaaa"], longest=2)[0]) == 2 + 3  # _ a, _a aa a_
+
+
+def test_hash_ngrams_gives_the_same_places_as_ever():
+    # A bundle's vectors stand at these places: another hash would leave every old bundle useless.
+    assert rows(["ab"], longest=2, buckets=1000) == [[124, 252, 441, 525, 673, 939]]
+
+
+def test_hash_ngrams_of_a_text_does_not_depend_on_its_neighbours(monkeypatch):
+    texts = ["good film", "", "영화 최고", "🙂 wow", "x" * 50]
+    together = rows(texts)
+    assert together == [rows([text])[0] for text in texts]
+    monkeypatch.setattr(ngrams, "TEXTS_AT_ONCE", 2)
+    assert rows(texts) == together
+
+
+def test_hash_ngrams_shares_places_between_texts_that_share_ngrams():
+    one, other, strange = (set(row) for row in rows(["market", "markets", "영화관"]))
+    assert len(one & other) > 12
+    assert len(one & strange) == 1  # the mark alone
+
+
+def test_hash_ngrams_tells_ngrams_of_other_lengths_and_orders_apart():
+    ab, ba = rows(["ab", "ba"], longest=2)
+    assert len(ab) == len(ba) == 6  # _ a b _a ab b_
+    assert len(set(ab) & set(ba)) == 3
+
+
+def test_hash_ngrams_squeezes_white_space_and_normalises():
+    assert rows(["a  b"]) == rows([" a\n\tb "])
+    assert rows(["ｆｉｌｍ"]) == rows(["film"])
+
+
+def test_hash_ngrams_marks_a_text_of_nothing():
+    assert [len(row) for row in rows(["", "  "])] == [2, 2]  # _ and __
+
+
+def test_hash_ngrams_fills_the_buckets_evenly():
+    rng = np.random.default_rng(0)
+    texts = ["".join(chr(c) for c in rng.integers(0xAC00, 0xD7A3, 40)) for _ in range(500)]
+    counts = np.bincount(hash_ngrams(texts, longest=3, buckets=256).values, minlength=256)
+    counts = np.delete(counts, counts.argmax())  # the mark, which every text has
+    assert counts.min() > 0.7 * counts.mean()
+    assert counts.max() < 1.3 * counts.mean()
+
+
+def test_hash_ngrams_reads_so_many_characters_and_no_more():
+    long = "ab" * CHARACTERS
+    assert rows([long]) == rows([long + "xyz"])
+    assert rows([long[:100] + "xyz"]) != rows([long[:100]])
+
+
+def test_hash_ngrams_of_no_texts_is_empty():
+    assert len(hash_ngrams([], longest=2, buckets=256)) == 0
