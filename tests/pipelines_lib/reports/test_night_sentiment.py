@@ -40,9 +40,10 @@ NEWS = TextNews(
         MoverLine("000660", -0.5, -0.7, 1, []),
     ],
 )
+NEWEST = datetime(2024, 2, 7, 5, 30, tzinfo=UTC)
 INGESTED = DocumentsReport(
-    "prices", read=4, new=4, failures={"b.csv": "it is empty"}, newest=datetime(2024, 2, 7, 5, 30, tzinfo=UTC)
-)  # fmt: skip
+    "prices", read=4, new=4, failures={"b.csv": "it is empty"}, newest=NEWEST
+)
 
 
 @pytest.fixture
