@@ -118,10 +118,11 @@ def make_config(kind: str, *, budget: str, seed: int) -> ClassifierConfig:
             "training": {"max_epochs": 3 if full else 2},
         },
         "sentences": {
-            "hidden": 128,
+            "hidden": 64,
             "dropout": 0.5,
             "tokenizer": {"vocabulary": 8_000},
-            "training": {"max_epochs": 12 if full else 8, "batch_size": 32, "warmup_steps": 100},
+            "members": 3 if full else 1,
+            "training": {"max_epochs": 8, "batch_size": 32, "warmup_steps": 100},
         },
         "names": {
             "embedding": 64,

@@ -58,7 +58,10 @@ class TrainingConfig(Config):
         "to 0 over max_epochs; or constant.",
     )
     warmup_steps: int = Field(
-        0, ge=0, description="cosine: steps of training over which the rate first rises from 0."
+        0,
+        ge=0,
+        description="cosine: steps of training over which the rate first rises from 0; at most "
+        "a quarter of all.",
     )
     plateau_patience: int = Field(
         2, ge=0, description="plateau: epochs without improvement before it is lowered."

@@ -20,8 +20,8 @@ from pipelines_lib.training import (
     EpochReport,
     Loss,
     TrainingResult,
-    few_threads,
     load_weights,
+    one_thread,
     save_weights,
     seeded,
     train,
@@ -110,7 +110,7 @@ def train_members(
             done = kept.finished(number)
             result = None if done is None else load_weights(done, network)
             if result is None:
-                with few_threads(network):
+                with one_thread():
                     result = train(
                         network,
                         data,

@@ -13,7 +13,7 @@ class Schedule:
 
     plateau: lowered after an epoch, where the validation loss stalls. cosine: set before each step
     to the half cosine that reaches 0 after `max_epochs`, rising linearly at first over
-    `warmup_steps`. constant: left alone.
+    `warmup_steps`, or a quarter of a training that is shorter. constant: left alone.
     """
 
     def __init__(
@@ -22,8 +22,8 @@ class Schedule:
         self._optimizer = optimizer
         self._first = config.learning_rate
         self._cosine = config.schedule == "cosine"
-        self._warmup = config.warmup_steps
         self._steps = config.max_epochs * steps_per_epoch
+        self._warmup = min(config.warmup_steps, self._steps // 4)
         self._plateau = None
         if config.schedule == "plateau":
             self._plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
