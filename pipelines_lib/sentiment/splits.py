@@ -87,7 +87,7 @@ def _assign(groups: pd.DataFrame, config: TextSplitConfig) -> np.ndarray:
 def _refuse(texts: Texts) -> None:
     if len(texts) == 0:
         raise TrainingError(
-            "no document has a label to learn from: name documents.label_column or set "
+            "no document has a label: name documents.label_column or set "
             "documents.label_from_file, or let another dataset's model score them by "
             "documents.classifier"
         )

@@ -260,7 +260,7 @@ def test_ingest_of_series_and_texts_tells_of_both():
 def test_nightly_without_labels_says_whose_classifier_to_name(tmp_path):
     folder = tmp_path / "stories"
     write_stories(folder, "a", [(*story[:5], "") for story in make_stories(30)])
-    with pytest.raises(TrainingError, match=r"no document has a label .* documents\.classifier"):
+    with pytest.raises(TrainingError, match=r"no document has a label: .* documents\.classifier"):
         run_nightly(reviews(folder, "bare"))
     with pytest.raises(BundleError, match=r"nobody-classifier has no champion .* train-classifier"):
         run_nightly(reviews(folder, "bare", classifier="nobody"))
