@@ -94,7 +94,7 @@ def quarantine(
         ),
     ] = None,
 ) -> None:
-    """List the rows that broke a rule and are held back; let them through after all.
+    """List the rows and documents that broke a rule; let rows through after all.
 
     A released row is stored, and passes from then on when its source gives it
     again, whatever the job declares. No ingest need run before a release: with
@@ -106,8 +106,10 @@ def quarantine(
 
     from rich.console import Console
 
+    from deployments.document_quarantine import RULE_NAMES, print_documents
     from deployments.environment import load_settings
     from deployments.quarantine import override_rules, print_quarantine, print_release
+    from pipelines_lib.ingestion.documents import list_document_quarantine
     from pipelines_lib.ingestion.quarantine import list_quarantine, release_rows
     from pipelines_lib.lake import Lake, read_dataset
 
@@ -121,9 +123,18 @@ def quarantine(
     lake = Lake(load_settings().lake_location)
     declared = read_dataset(lake, dataset)
     console = Console(width=None if sys.stdout.isatty() else 100)
+    of_documents = declared.has_documents and rule in RULE_NAMES
+    if release and (of_documents or not declared.has_series):
+        raise ConfigError(
+            f"documents of {dataset} are not released: correct the source, and ingest them again"
+        )
     if not release:
-        held = list_quarantine(lake, dataset, rule=rule, series_id=series)
-        print_quarantine(held, declared, console, limit=limit)
+        if declared.has_series and not of_documents:
+            held = list_quarantine(lake, dataset, rule=rule, series_id=series)
+            print_quarantine(held, declared, console, limit=limit)
+        if declared.has_documents and (of_documents or not (rule or series)):
+            texts = list_document_quarantine(lake, dataset, rule=rule)
+            print_documents(texts, dataset, console, limit=limit)
         return
     done = release_rows(
         lake,
@@ -224,18 +235,15 @@ def _run(name: str, overrides: list[str]) -> None:
     quieten_logs()
     resolve_parameters(job, overrides)  # a mistake is refused before a server is started
     result = run_job(job, overrides)
-    from deployments.summary import (
-        print_backtest,
-        print_ingest,
-        print_night,
-        print_search,
-        print_trained,
-    )
+    from deployments.night_texts import print_texts
+    from deployments.search_summary import print_search
+    from deployments.summary import print_backtest, print_ingest, print_night, print_trained
     from pipelines_lib.reports.summary import NightSummary
     from tasks.backtest import Backtested
+    from tasks.documents import IngestedTexts
     from tasks.ingest import Ingested
     from tasks.search import Searched
-    from tasks.train import Trained
+    from tasks.training_run import Trained
 
     if isinstance(result, NightSummary):
         print_night(result, Console(), mlflow_server=settings.mlflow_uri)
@@ -243,6 +251,10 @@ def _run(name: str, overrides: list[str]) -> None:
         print_backtest(result.summary, Console(), mlflow_server=settings.mlflow_uri)
     elif isinstance(result, Ingested):
         print_ingest(result.report, Console(), seconds=result.seconds)
+        if result.texts:
+            print_texts(result.texts.report, Console(), seconds=result.texts.seconds)
+    elif isinstance(result, IngestedTexts):
+        print_texts(result.report, Console(), seconds=result.seconds)
     elif isinstance(result, Searched):
         print_search(result, Console(), mlflow_server=settings.mlflow_uri)
     elif isinstance(result, Trained):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from deployments.environment import load_settings
+from pipelines_lib.config.ablation import sentiment_variant
 from pipelines_lib.config.backtest import read_variants
 from pipelines_lib.config.overrides import (
     explain,
@@ -170,9 +171,13 @@ def run_job(job: Job, overrides: Sequence[str] = ()) -> Any:
 
 
 def _check_together(resolved: dict[str, Any]) -> None:
-    """Refuse variants and spaces that their forecaster refuses, as the flows do once they run."""
+    """Refuse variants, spaces and ablations that make no sense, as the flows do once they run."""
     if variants := resolved.get("variants"):
         read_variants(resolved["forecaster"], variants)
+    if "sentiment_features" in resolved:
+        sentiment_variant(
+            resolved["dataset"], resolved["forecaster"], resolved["sentiment_features"]
+        )
     if search := resolved.get("search"):
         parse_space(search.space, resolved["forecaster"])
 

@@ -1,4 +1,4 @@
-"""What a night, an ingest, a training, a backtest or a search did, in the terminal."""
+"""What a night, an ingest, a training or a backtest did, in the terminal."""
 
 import sys
 from typing import TYPE_CHECKING
@@ -8,13 +8,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from deployments.night_events import count_events, print_night_events
+from deployments.night_texts import add_texts
 
 if TYPE_CHECKING:
     from pipelines_lib.ingestion import IngestReport
     from pipelines_lib.reports.summary import NightSummary
     from pipelines_lib.reports.verdicts import BacktestSummary
-    from tasks.search import Searched
-    from tasks.train import Trained
+    from tasks.training_run import Trained
 
 LINES = 10
 NAMES = 3
@@ -26,10 +26,10 @@ def print_night(night: "NightSummary", console: Console, *, mlflow_server: str =
 
     `mlflow_server` is the address of an MLflow server; empty: the default database is used.
     """
+    from pipelines_lib.reports.model_lines import model_sentence
     from pipelines_lib.reports.summary import (
         acted_counts,
         ingest_sentence,
-        model_sentence,
         number,
         rule_counts,
         series_news,
@@ -68,10 +68,13 @@ def print_night(night: "NightSummary", console: Console, *, mlflow_server: str =
     rows = Table(box=None, show_header=False, pad_edge=False)
     rows.add_column(style="bold", no_wrap=True)
     rows.add_column()
-    rows.add_row("Ingest", ingest_sentence(night))
-    rows.add_row("Lake", f"{night.total_rows:,} rows of {night.n_series:,} series")
-    rows.add_row("Repaired", rule_counts(night.repaired))
-    rows.add_row("Quarantined", rule_counts(night.quarantined))
+    if night.has_series:
+        rows.add_row("Ingest", ingest_sentence(night))
+        rows.add_row("Lake", f"{night.total_rows:,} rows of {night.n_series:,} series")
+        rows.add_row("Repaired", rule_counts(night.repaired))
+        rows.add_row("Quarantined", rule_counts(night.quarantined))
+    if night.texts:
+        add_texts(night.texts, rows)
     for title, action in (("Put off", "postpone"), ("Warned", "warn")):
         if counts := acted_counts(night, action):
             rows.add_row(title, rule_counts(counts))
@@ -108,7 +111,7 @@ def print_night(night: "NightSummary", console: Console, *, mlflow_server: str =
     rows.add_row("Seconds", ", ".join(f"{k} {v:.1f}" for k, v in night.seconds.items()))
     rows.add_row("Report", escape(night.report))
     rows.add_row("Prefect page", f"{sys.argv[0]} page prefect, then http://127.0.0.1:4200")
-    rows.add_row("MLflow page", _mlflow_page(mlflow_server))
+    rows.add_row("MLflow page", mlflow_page(mlflow_server))
     say()
     say(rows, soft_wrap=True)
 
@@ -137,6 +140,8 @@ def print_backtest(found: "BacktestSummary", console: Console, *, mlflow_server:
     rows.add_column(style="bold", no_wrap=True)
     rows.add_column()
     rows.add_row("Judged on", backtest_sentence(found))
+    if found.conclusion:
+        rows.add_row("Conclusion", f"[bold]{escape(found.conclusion)}[/]")
     for verdict in sorted(found.verdicts, key=lambda verdict: not verdict.real):
         rows.add_row(told(verdict), escape(verdict.sentence))
     if found.final:
@@ -147,7 +152,7 @@ def print_backtest(found: "BacktestSummary", console: Console, *, mlflow_server:
         rows.add_row("Left out", f"and {len(found.left_out) - NAMES:,} more series")
     rows.add_row("Seconds", f"{found.seconds:.1f}")
     rows.add_row("MLflow run", found.run_id)
-    rows.add_row("MLflow page", _mlflow_page(mlflow_server))
+    rows.add_row("MLflow page", mlflow_page(mlflow_server))
     console.print()
     console.print(rows, soft_wrap=True)
 
@@ -182,45 +187,6 @@ def print_ingest(report: "IngestReport", console: Console, *, seconds: float) ->
     console.print(rows, soft_wrap=True)
 
 
-def print_search(searched: "Searched", console: Console, *, mlflow_server: str = "") -> None:
-    """Print what a search found, what it is worth on rows that no trial saw, and how to use it.
-
-    `mlflow_server` is the address of an MLflow server; empty: the default database is used.
-    """
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    table.add_column()
-    table.add_column(justify="right")
-    names = {"best": "best trial", "base": "what the search started from"}
-    for name, mase in sorted(searched.test_mase.items(), key=lambda item: item[1]):
-        table.add_row(names.get(name, name.replace("_", " ")), f"{mase:.4f}")
-    rows = Table(box=None, show_header=False, pad_edge=False)
-    rows.add_column(style="bold", no_wrap=True)
-    rows.add_column()
-    counts = [f"{count} {state}" for state, count in searched.trials.items() if count]
-    rows.add_row("Trials", f"{', '.join(counts)}; {searched.wished} wished")
-    values = ", ".join(f"{path}={value}" for path, value in searched.best_values.items())
-    rows.add_row("Best", escape(f"trial {searched.best_trial}: {values}"))
-    rows.add_row(
-        "Selection",
-        f"MASE {searched.selection_mase['best']:.4f} on the rows that trials competed on, "
-        f"{searched.selection_mase['last_value']:.4f} of the last value",
-    )
-    for note in searched.notes:
-        rows.add_row("Note", escape(note))
-    rows.add_row("Worth", _worth(searched.test_mase))
-    rows.add_row("Seconds", f"{searched.seconds:.1f}")
-    rows.add_row("MLflow run", searched.run_id)
-    rows.add_row("MLflow page", _mlflow_page(mlflow_server))
-    rows.add_row("Job", escape(f"{searched.job}, stored as {searched.stored}"))
-    rows.add_row("Run it", escape(f"{sys.argv[0]} run {searched.job}"))
-    console.print()
-    console.print(f"[bold]{searched.dataset}: study {searched.study}[/]")
-    console.print(f"MASE on {searched.test_windows:,} held-out windows that no trial saw")
-    console.print(table)
-    console.print()
-    console.print(rows, soft_wrap=True)
-
-
 def print_trained(trained: "Trained", console: Console, *, mlflow_server: str = "") -> None:
     """Print what a training made, and why it is champion or not.
 
@@ -237,26 +203,12 @@ def print_trained(trained: "Trained", console: Console, *, mlflow_server: str = 
         rows.add_row("Left out", f"and {len(trained.left_out) - LINES:,} more")
     rows.add_row("Seconds", f"{trained.seconds:.1f}")
     rows.add_row("MLflow run", trained.run_id)
-    rows.add_row("MLflow page", _mlflow_page(mlflow_server))
+    rows.add_row("MLflow page", mlflow_page(mlflow_server))
     console.print()
     console.print(rows, soft_wrap=True)
 
 
-def _mlflow_page(server: str) -> str:
+def mlflow_page(server: str) -> str:
     """Say where the runs are seen: on the server, or on a page that has to be started."""
     page = f"{sys.argv[0]} page mlflow, then http://127.0.0.1:5000"
     return server if server.startswith("http") else page
-
-
-def _worth(mase: dict[str, float]) -> str:
-    """Say in words what the best trial is worth beside the others."""
-    baselines = {name: value for name, value in mase.items() if name not in ("best", "base")}
-    name, least = min(baselines.items(), key=lambda item: item[1])
-    if mase["best"] == mase["base"]:
-        gained = "the search found nothing better than what it started from"
-    else:
-        better = "better" if mase["best"] < mase["base"] else "worse"
-        share = abs(100 * (1 - mase["best"] / mase["base"]))
-        gained = f"{share:.2f} % {better} than what the search started from"
-    verdict = "beats" if mase["best"] < least else "does not beat"
-    return f"{gained}; it {verdict} the best baseline ({name.replace('_', ' ')})"

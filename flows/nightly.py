@@ -1,15 +1,17 @@
-"""The nightly job: ingest, then forecast and detect with the champions."""
+"""The nightly job: ingest, then score documents, forecast and detect with the champions."""
 
 from typing import TYPE_CHECKING
 
 from prefect import flow
 
-from pipelines_lib.config import DatasetConfig, DetectorConfig, ForecasterConfig
+from pipelines_lib.config import ClassifierConfig, DatasetConfig, DetectorConfig, ForecasterConfig
 from tasks.detect import detect_events
+from tasks.documents import ingest_texts
 from tasks.forecast import champion_version, forecast_next_steps
 from tasks.ingest import ingest_rows
 from tasks.outcome import end_state
 from tasks.report import write_report
+from tasks.sentiment import score_texts, train_classifier_model
 from tasks.train import train_detector_model, train_forecaster_model
 
 if TYPE_CHECKING:
@@ -23,10 +25,13 @@ def nightly(
     detector: DetectorConfig = DetectorConfig(),
     forecast: bool = True,
     detect: bool = True,
+    classifier: ClassifierConfig = ClassifierConfig(),
+    sentiment: bool = True,
 ) -> "NightSummary":
-    """Ingest a dataset, forecast it, look for anomalies, and report.
+    """Ingest a dataset, score its documents, forecast it, look for anomalies, and report.
 
-    Where a dataset has no champion yet, one is trained first.
+    Where a dataset has no champion yet, one is trained first. Of documents alone there is nothing
+    to forecast.
 
     Args:
         dataset: The declaration: source, series, calendar, columns.
@@ -34,16 +39,24 @@ def nightly(
         detector: Used when a detector must be trained.
         forecast: Whether to forecast.
         detect: Whether to look for anomalies.
+        classifier: Used when a classifier of the dataset's own documents must be trained.
+        sentiment: Whether to score documents, where the dataset has some.
     """
-    name, trained, forecasts, detection = dataset.name, [], None, None
-    ingested = ingest_rows(dataset)
-    if forecast:
+    name, trained, forecasts, detection, scored = dataset.name, [], None, None, None
+    ingested = ingest_rows(dataset) if dataset.has_series else None
+    texts = ingest_texts(dataset) if dataset.has_documents else None
+    if sentiment and texts:
+        own = dataset.documents.classifier in ("", name)
+        if own and not champion_version(name, "classify"):
+            trained.append(train_classifier_model(name, classifier))
+        scored = score_texts(name)
+    if forecast and ingested:
         if not champion_version(name, "forecast"):
             trained.append(train_forecaster_model(name, forecaster))
         forecasts = forecast_next_steps(name)
-    if detect:
+    if detect and ingested:
         if not champion_version(name, "detect"):
             trained.append(train_detector_model(name, detector))
         detection = detect_events(name)
-    night = write_report(name, ingested, trained, forecasts, detection)
-    return end_state(night, ingested.report)
+    night = write_report(name, ingested, trained, forecasts, detection, texts, scored)
+    return end_state(night, *[came.report for came in (ingested, texts) if came])

@@ -3,7 +3,8 @@
 from prefect import flow
 
 from pipelines_lib.config import DetectorConfig
-from tasks.train import Trained, train_detector_model
+from tasks.train import train_detector_model
+from tasks.training_run import Trained
 
 
 @flow(name="train-detector", flow_run_name="train detector of {dataset}")

@@ -3,7 +3,8 @@
 from prefect import flow
 
 from pipelines_lib.config import ForecasterConfig
-from tasks.train import Trained, train_forecaster_model
+from tasks.train import train_forecaster_model
+from tasks.training_run import Trained
 
 
 @flow(name="train-forecaster", flow_run_name="train forecaster of {dataset}")

@@ -1,4 +1,4 @@
-"""Raw rows in, forecasts or scores out: what a registered model does when it is called."""
+"""Raw rows or texts in, answers out: what a registered model does when it is called."""
 
 import json
 import logging
@@ -12,8 +12,10 @@ import pandas as pd
 from pipelines_lib.anomaly.detector import Detector
 from pipelines_lib.bundles import CARD
 from pipelines_lib.config import DatasetConfig
-from pipelines_lib.errors import BundleError, SeriesError
+from pipelines_lib.errors import BundleError, ConfigError, SeriesError, shown
 from pipelines_lib.forecasting.forecaster import Forecaster
+from pipelines_lib.sentiment.classifier import Classifier
+from pipelines_lib.sentiment.documents import join_texts
 from pipelines_lib.series.calendar import make_calendar, naive_times
 from pipelines_lib.series.panel import Panel, make_panel
 from pipelines_lib.series.quality import check_rows
@@ -22,13 +24,65 @@ from pipelines_lib.series.sentiment import COVARIATES
 _log = logging.getLogger(__name__)
 
 
-def load_any_bundle(folder: Path) -> Forecaster | Detector:
+def load_any_bundle(folder: Path) -> Forecaster | Detector | Classifier:
     """Load a bundle by the kind that its card names."""
     try:
         kind = json.loads((folder / CARD).read_text(encoding="utf-8")).get("kind")
     except (OSError, ValueError) as error:
         raise BundleError(f"{folder} is no bundle: {error}") from error
+    if kind == "classifier":
+        return Classifier.load_bundle(folder)
     return Detector.load_bundle(folder) if kind == "detector" else Forecaster.load_bundle(folder)
+
+
+def predict_any(
+    bundle: Forecaster | Detector | Classifier, given: pd.DataFrame | Sequence[str]
+) -> pd.DataFrame:
+    """Say what a model has to say: of texts a classifier's answer, of raw rows another's.
+
+    Raises:
+        SeriesError: A column is missing, or no series has a complete window.
+        ConfigError: Rows of a forecaster or a detector are no table.
+    """
+    if isinstance(bundle, Classifier):
+        return classify_texts(bundle, given)
+    if not isinstance(given, pd.DataFrame):
+        raise ConfigError(
+            f"a model of dataset {bundle.dataset.name} takes a table of rows, not a "
+            f"{type(given).__name__}: give series_id, time and {', '.join(bundle.dataset.columns)}"
+        )
+    return predict_rows(bundle, given)
+
+
+def classify_texts(classifier: Classifier, given: pd.DataFrame | Sequence[str]) -> pd.DataFrame:
+    """Tell the class of texts.
+
+    Args:
+        classifier: The model.
+        given: Texts; or a table with a column `text`, and `title` where there are titles. What is
+            missing reads as empty.
+
+    Returns:
+        A row each, in their order: `label`, `polarity` where the classes have one, `probability`
+        of the label, and `p_CLASS` of every class; probabilities are calibrated.
+
+    Raises:
+        SeriesError: The table has no column `text`.
+    """
+    rows = given if isinstance(given, pd.DataFrame) else pd.DataFrame({"text": list(given)})
+    if "text" not in rows.columns:
+        raise SeriesError(
+            f"the rows lack text (they have {shown(rows.columns) or 'no column'}): a classifier "
+            "reads the column text, and title where there is one"
+        )
+    title = rows["title"] if "title" in rows.columns else pd.Series("", index=rows.index)
+    said = classifier.predict_texts(list(join_texts(title, rows["text"])))
+    made = {"label": said.label}
+    if classifier.values is not None:
+        made["polarity"] = said.polarity
+    made["probability"] = said.probabilities.max(axis=1)
+    each = {f"p_{name}": said.probabilities[:, i] for i, name in enumerate(classifier.classes)}
+    return pd.DataFrame(made | each, index=rows.index)
 
 
 def predict_rows(bundle: Forecaster | Detector, rows: pd.DataFrame) -> pd.DataFrame:

@@ -140,13 +140,29 @@ def register_newest(dataset: str, config: ForecasterConfig, backtested: Backtest
             name,
             forecaster,
             decision=decision,
-            example=example_rows(panel, steps=reach + EXAMPLE_STEPS),
+            example=example_rows(panel, steps=reach + EXAMPLE_STEPS, model=forecaster),
             predict=lambda rows: predict_rows(forecaster, rows),
         )
     final = f"{name} v{registered.version} is {decision.alias}: {decision.reason}"
     get_run_logger().info("%s", final)
     seconds = summary.seconds + perf_counter() - began
     summary = replace(summary, final=final, seconds=seconds)
+    _leave_artifact(summary)
+    return Backtested(summary)
+
+
+@task(task_run_name="conclude on {what}", tags=["backtest"])
+def conclude_backtest(backtested: Backtested, variant: str, what: str) -> Backtested:
+    """Say plainly whether what a variant has more than the base helps; log it beside the folds."""
+    from pipelines_lib.reports.verdicts import conclude, to_markdown
+    from pipelines_lib.tracking import Run
+
+    tracker, summary = open_context().tracker, backtested.summary
+    summary = replace(summary, conclusion=conclude(summary, variant, what))
+    run = Run(tracker, summary.run_id, tracker.experiment_id(summary.dataset, TASK))
+    run.set_tags({"conclusion": summary.conclusion})
+    run.log_text("summary.md", to_markdown(summary))
+    get_run_logger().info("%s: %s", summary.dataset, summary.conclusion)
     _leave_artifact(summary)
     return Backtested(summary)
 

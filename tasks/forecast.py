@@ -24,11 +24,19 @@ class Forecast:
 
 @task(task_run_name="champion {task} of {dataset}", tags=["registry"])
 def champion_version(dataset: str, task: str) -> str:
-    """Return the version of a dataset's champion for `forecast` or `detect`; empty: none."""
-    from pipelines_lib.tracking import detector_name, find_champion, forecaster_name
+    """Return the version of a dataset's champion for a task; empty: none.
 
-    name = forecaster_name(dataset) if task == "forecast" else detector_name(dataset)
-    found = find_champion(open_context().tracker, name)
+    The tasks are `forecast`, `detect` and `classify`.
+    """
+    from pipelines_lib.tracking import (
+        classifier_name,
+        detector_name,
+        find_champion,
+        forecaster_name,
+    )
+
+    naming = {"forecast": forecaster_name, "detect": detector_name, "classify": classifier_name}
+    found = find_champion(open_context().tracker, naming[task](dataset))
     return found.version if found else ""
 
 

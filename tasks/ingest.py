@@ -12,6 +12,7 @@ from prefect.runtime import flow_run
 
 from pipelines_lib.config import DatasetConfig
 from tasks.context import Context, may_pass, open_context
+from tasks.documents import IngestedTexts
 from tasks.limits import source_limiter
 from tasks.progress import series_progress
 
@@ -25,6 +26,8 @@ class Ingested:
 
     report: "IngestReport"
     seconds: float
+    texts: IngestedTexts | None = None
+    """Of a flow that brought documents, too."""
 
 
 @task(

@@ -12,9 +12,12 @@ from prefect.artifacts import create_markdown_artifact
 
 from tasks.context import Context, may_pass, open_context
 from tasks.detect import Detection
+from tasks.documents import IngestedTexts
 from tasks.forecast import Forecast
 from tasks.ingest import Ingested
-from tasks.train import Trained
+from tasks.night_texts import gather_texts
+from tasks.sentiment import Scored
+from tasks.training_run import Trained
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,11 +26,12 @@ if TYPE_CHECKING:
     from pipelines_lib.anomaly.explanation import Explanation
     from pipelines_lib.config import DatasetConfig
     from pipelines_lib.reports.html import Section
-    from pipelines_lib.reports.summary import ModelLine, NightSummary
+    from pipelines_lib.reports.model_lines import ModelLine
+    from pipelines_lib.reports.summary import NightSummary
     from pipelines_lib.tracking.tracker import Run
 
 PICTURE_DPI = 110
-HELD_OUT = ("forecast_1", "error_by_horizon", "scores_1", "detection_rates")
+HELD_OUT = ("forecast_1", "error_by_horizon", "scores_1", "detection_rates", "reliability")
 """Pictures of the champions' training runs that a night shows again."""
 
 
@@ -40,14 +44,17 @@ HELD_OUT = ("forecast_1", "error_by_horizon", "scores_1", "detection_rates")
 )
 def write_report(
     dataset: str,
-    ingested: Ingested,
+    ingested: Ingested | None,
     trained: list[Trained],
     forecast: Forecast | None,
     detection: Detection | None,
+    texts: IngestedTexts | None = None,
+    scored: Scored | None = None,
 ) -> "NightSummary":
     """Summarise the night from the lake; write the page, log it, leave an artifact."""
     from dataclasses import replace
 
+    from pipelines_lib.ingestion import IngestReport
     from pipelines_lib.reports.html import render_html
     from pipelines_lib.reports.night import draw_forecasts, summarise_night
     from pipelines_lib.reports.night_events import (
@@ -60,9 +67,13 @@ def write_report(
 
     context, began = open_context(), perf_counter()
     declared = context.dataset(dataset)
-    models, held_out = _champions(context, forecast, detection, declared.unit)
-    stages = {"ingest": ingested.seconds}
+    models, held_out = _champions(context, forecast, detection, scored, declared.unit)
+    said = gather_texts(context, declared, texts, scored)
+    brought = ingested.report if ingested else IngestReport(dataset)
+    stages = {"ingest": ingested.seconds} if ingested else {}
+    stages |= {"documents": texts.seconds} if texts else {}
     stages |= {f"train {t.name.removeprefix(dataset + '-')}": t.seconds for t in trained}
+    stages |= {"sentiment": scored.seconds} if scored else {}
     stages |= {"forecast": forecast.seconds} if forecast else {}
     stages |= {"detect": detection.seconds} if detection else {}
     events = read_night_events(
@@ -77,14 +88,15 @@ def write_report(
     night, forecasts = summarise_night(
         context.lake,
         declared,
-        ingested=ingested.report,
+        ingested=brought,
         models=models,
         forecaster=forecast.model if forecast else "",
         events=events,
         words=words,
-        skipped=_skipped(ingested, trained, forecast, detection),
+        skipped=_skipped(ingested, trained, forecast, detection, texts, scored),
         left_out=_left_out(context, dataset, ingested, forecast, detection),
         seconds=stages,
+        texts=said.news if said else None,
     )
     file_name = night.newest.replace(" ", "T").replace(":", "") + ".html"
     path = context.settings.reports_dir / dataset / file_name
@@ -99,6 +111,8 @@ def write_report(
             night,
             sections,
             events=make_event_pictures(figures, words),
+            moods=said.moods if said else (),
+            shaded=said.shaded if said else (),
             made_at=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         )
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -108,7 +122,8 @@ def write_report(
         run.log_text("events.csv", events.to_csv(index=False))
         _log_event_pictures(run, figures)
         run.log_config(declared, prefix="dataset.")
-        run.log_metrics(ingested.report.metrics | _metrics(night))
+        arrived = [came.report.metrics for came in (ingested, texts) if came]
+        run.log_metrics({k: v for each in (*arrived, _metrics(night)) for k, v in each.items()})
         run.set_tags(_table_versions(context, declared))
         run.set_tags({f"champion.{m.task}": f"{m.name} v{m.version}" for m in models})
     create_markdown_artifact(
@@ -160,16 +175,21 @@ def _table_versions(context: Context, declared: "DatasetConfig") -> dict[str, st
 
 
 def _champions(
-    context: Context, forecast: Forecast | None, detection: Detection | None, unit: str
+    context: Context,
+    forecast: Forecast | None,
+    detection: Detection | None,
+    scored: Scored | None,
+    unit: str,
 ) -> tuple[list["ModelLine"], "Section"]:
     """Return what the champions were worth on held-out rows, in numbers and pictures."""
     from pipelines_lib.reports.html import Picture, Section
-    from pipelines_lib.reports.summary import ModelLine, make_model_line
+    from pipelines_lib.reports.model_lines import ModelLine, make_model_line
     from pipelines_lib.tracking import find_champion, read_figures, read_metrics
 
     lines: list[ModelLine] = []
     pictures: list[Picture] = []
-    for task_name, result in (("forecast", forecast), ("detect", detection)):
+    results = (("classify", scored), ("forecast", forecast), ("detect", detection))
+    for task_name, result in results:
         champion = find_champion(context.tracker, result.model) if result else None
         if champion is None:
             continue
@@ -194,15 +214,19 @@ def _champions(
 
 
 def _skipped(
-    ingested: Ingested,
+    ingested: Ingested | None,
     trained: list[Trained],
     forecast: Forecast | None,
     detection: Detection | None,
+    texts: IngestedTexts | None = None,
+    scored: Scored | None = None,
 ) -> list[str]:
     said = []
-    if nothing := _nothing_stored(ingested):
+    if ingested and (nothing := _nothing_stored(ingested)):
         said.append(nothing)
-    for result in (forecast, detection):
+    if texts and not texts.report.new + texts.report.changed:
+        said.append(f"documents: of {texts.report.read:,} read none is new or changed")
+    for result in (scored, forecast, detection):
         if result is not None and not any(t.name == result.model for t in trained):
             said.append(f"training: {result.model} has a champion, v{result.version}")
         if result is not None and result.skipped:
@@ -228,7 +252,7 @@ def _nothing_stored(ingested: Ingested) -> str:
 def _left_out(
     context: Context,
     dataset: str,
-    ingested: Ingested,
+    ingested: Ingested | None,
     forecast: Forecast | None,
     detection: Detection | None,
 ) -> dict[str, str]:
@@ -237,7 +261,8 @@ def _left_out(
 
     left_out = (forecast.left_out if forecast else {}) | (detection.left_out if detection else {})
     states = read_states(context.lake, dataset)
-    known = {n for n, s in states.items() if s.state == DEAD} - set(ingested.report.died)
+    died = set(ingested.report.died) if ingested else set()
+    known = {n for n, s in states.items() if s.state == DEAD} - died
     return {name: why for name, why in left_out.items() if name not in known}
 
 
@@ -252,6 +277,12 @@ def _metrics(night: "NightSummary") -> dict[str, float]:
     metrics |= {f"repaired.{rule}": count for rule, count in night.repaired.items()}
     metrics |= {f"quarantined.{rule}": count for rule, count in night.quarantined.items()}
     metrics |= {f"seconds.{stage}": value for stage, value in night.seconds.items()}
+    if night.texts:
+        metrics |= {
+            "documents": night.texts.documents,
+            "documents_scored": night.texts.scored,
+            **{f"told.{name}": count for name, count in night.texts.classes.items()},
+        }
     if night.realised:
         metrics |= {
             "realised.mae": night.realised.mae,

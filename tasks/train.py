@@ -1,8 +1,7 @@
 """Train a model on what the lake holds, judge it, register it."""
 
-from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from prefect import task
 from prefect.logging import get_run_logger
@@ -10,30 +9,14 @@ from prefect.logging import get_run_logger
 from pipelines_lib.config import DetectorConfig, ForecasterConfig
 from tasks.context import Context, may_pass, open_context
 from tasks.progress import epoch_progress
+from tasks.training_run import Trained, log_inputs, log_results
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pipelines_lib.config import DatasetConfig
     from pipelines_lib.series.panel import Panel
-    from pipelines_lib.tracking import Run
-    from pipelines_lib.training import EpochReport
 
 EXAMPLE_STEPS = 40
 """Rows of the input example beyond the lookback: features need some history of their own."""
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A trained and registered model, by name."""
-
-    name: str
-    version: str
-    run_id: str
-    alias: str
-    reason: str
-    seconds: float
-    left_out: dict[str, str]
 
 
 @task(
@@ -50,7 +33,9 @@ def train_forecaster_model(dataset: str, config: ForecasterConfig) -> Trained:
     from pipelines_lib.forecasting.fit import fit_forecaster
     from pipelines_lib.forecasting.forecaster import Forecaster
     from pipelines_lib.forecasting.networks import count_networks
+    from pipelines_lib.predict import example_rows, predict_rows
     from pipelines_lib.reports.training import draw_forecaster
+    from pipelines_lib.series.read import panel_digest
     from pipelines_lib.tracking import decide_promotion, forecaster_name, load_champion
 
     context, began = open_context(), perf_counter()
@@ -59,7 +44,15 @@ def train_forecaster_model(dataset: str, config: ForecasterConfig) -> Trained:
     with context.tracker.run(
         dataset, "forecast", name=f"{name} seed {config.training.seed}"
     ) as run:
-        path = _log_inputs(context, run, declared, config, panel, version, task="forecast")
+        path = log_inputs(
+            context,
+            run,
+            declared,
+            config,
+            digest=panel_digest(panel),
+            version=version,
+            task="forecast",
+        )
         with epoch_progress(
             f"forecaster of {dataset}",
             config.training.max_epochs,
@@ -84,7 +77,7 @@ def train_forecaster_model(dataset: str, config: ForecasterConfig) -> Trained:
         run.log_text("by_horizon.csv", fitted.evaluation.by_horizon.to_csv(index=False))
         run.log_text("by_series.csv", fitted.evaluation.by_series.to_csv(index=False))
         figures = draw_forecaster(fitted, unit=declared.unit)
-        return _log_results(
+        return log_results(
             run,
             name,
             fitted.forecaster,
@@ -93,8 +86,12 @@ def train_forecaster_model(dataset: str, config: ForecasterConfig) -> Trained:
             left_out=fitted.left_out,
             decision=decision,
             figures=figures,
-            panel=panel,
-            reach=(config.lookback - 1) * config.sampling_rate + 1,
+            example=example_rows(
+                panel,
+                steps=(config.lookback - 1) * config.sampling_rate + 1 + EXAMPLE_STEPS,
+                model=fitted.forecaster,
+            ),
+            predict=lambda rows: predict_rows(fitted.forecaster, rows),
             began=began,
         )
 
@@ -118,8 +115,10 @@ def train_detector_model(dataset: str, config: DetectorConfig) -> Trained:
         read_verdicts,
     )
     from pipelines_lib.errors import BundleError
+    from pipelines_lib.predict import example_rows, predict_rows
     from pipelines_lib.reports.event_pictures import draw_detection_rates
     from pipelines_lib.reports.training import draw_detector
+    from pipelines_lib.series.read import panel_digest
     from pipelines_lib.tables import LABELS
     from pipelines_lib.tracking import decide_promotion, detector_name, load_champion
 
@@ -129,7 +128,15 @@ def train_detector_model(dataset: str, config: DetectorConfig) -> Trained:
     labels = correct_labels(context.lake.read_rows(dataset, LABELS), verdicts, panel.calendar)
     name = detector_name(dataset)
     with context.tracker.run(dataset, "detect", name=f"{name} seed {config.training.seed}") as run:
-        path = _log_inputs(context, run, declared, config, panel, version, task="detect")
+        path = log_inputs(
+            context,
+            run,
+            declared,
+            config,
+            digest=panel_digest(panel),
+            version=version,
+            task="detect",
+        )
         with epoch_progress(
             f"detector of {dataset}", config.training.max_epochs, networks=2
         ) as on_epoch:
@@ -162,7 +169,7 @@ def train_detector_model(dataset: str, config: DetectorConfig) -> Trained:
             rates = measure_rates(fitted, panel)
             run.log_text("detection_rates.csv", rates.to_csv(index=False))
             figures["detection_rates"] = draw_detection_rates(rates)
-        return _log_results(
+        return log_results(
             run,
             name,
             fitted.detector,
@@ -171,8 +178,12 @@ def train_detector_model(dataset: str, config: DetectorConfig) -> Trained:
             left_out=fitted.left_out,
             decision=decision,
             figures=figures,
-            panel=panel,
-            reach=fitted.detector.window.lookback,
+            example=example_rows(
+                panel,
+                steps=fitted.detector.window.lookback + EXAMPLE_STEPS,
+                model=fitted.detector,
+            ),
+            predict=lambda rows: predict_rows(fitted.detector, rows),
             began=began,
         )
 
@@ -184,90 +195,3 @@ def read_inputs(context: Context, dataset: str) -> tuple["DatasetConfig", "Panel
     declared = context.dataset(dataset)
     panel, version = read_panel(context.lake, declared)
     return declared, panel, version
-
-
-def _log_inputs(
-    context: Context,
-    run: "Run",
-    declared: "DatasetConfig",
-    config: ForecasterConfig | DetectorConfig,
-    panel: "Panel",
-    version: int,
-    *,
-    task: str,
-) -> "Path":
-    """Log what the run starts from, and return the path of its checkpoint."""
-    from pipelines_lib.series.read import panel_digest
-    from pipelines_lib.tracking.provenance import code_version
-    from pipelines_lib.training.keys import checkpoint_path
-
-    digest = panel_digest(panel)
-    run.log_config(config)
-    run.log_config(declared, prefix="dataset.")
-    run.log_data(
-        declared.name, digest=digest, version=version, place=context.settings.lake_location
-    )
-    return checkpoint_path(
-        context.settings.checkpoints_dir,
-        dataset=declared.name,
-        task=task,
-        config=config,
-        digest=digest,
-        code=code_version(),
-    )
-
-
-def _log_results(
-    run: "Run",
-    name: str,
-    model: Any,
-    *,
-    metrics: dict[str, float],
-    epochs: dict[str, list["EpochReport"]],
-    left_out: dict[str, str],
-    decision: Any,
-    figures: dict[str, Any],
-    panel: "Panel",
-    reach: int,
-    began: float,
-) -> Trained:
-    """Log metrics and pictures, register the bundle, and say who is champion.
-
-    `epochs` has the reports of each network by the prefix of their names; `reach` is the rows that
-    a window spans.
-    """
-    from pipelines_lib.predict import example_rows, predict_rows
-    from pipelines_lib.tracking import register_bundle
-
-    for prefix, history in epochs.items():
-        for epoch in history:
-            values = {
-                "train_loss": epoch.train_loss,
-                "validation_loss": epoch.validation_loss,
-                "learning_rate": epoch.learning_rate,
-            }
-            run.log_metrics({prefix + key: v for key, v in values.items()}, step=epoch.epoch)
-    seconds = perf_counter() - began
-    run.log_metrics(metrics | {"seconds": seconds, "series_left_out": len(left_out)})
-    for title, figure in figures.items():
-        run.log_figure(title, figure)
-    registered = register_bundle(
-        run,
-        name,
-        model,
-        decision=decision,
-        example=example_rows(panel, steps=reach + EXAMPLE_STEPS),
-        predict=lambda rows: predict_rows(model, rows),
-    )
-    get_run_logger().info(
-        "%s v%s is %s: %s", name, registered.version, decision.alias, decision.reason
-    )
-    return Trained(
-        name,
-        registered.version,
-        run.run_id,
-        decision.alias,
-        decision.reason,
-        seconds,
-        left_out,
-    )

@@ -11,14 +11,10 @@ from pipelines_lib.ingestion import IngestReport
 from pipelines_lib.lake import Lake
 from pipelines_lib.reports.figures import as_data_uri, draw_next_steps
 from pipelines_lib.reports.html import Picture, Section
+from pipelines_lib.reports.model_lines import ModelLine
 from pipelines_lib.reports.night_events import LINES, make_event_lines
-from pipelines_lib.reports.summary import (
-    ForecastLine,
-    ModelLine,
-    NightSummary,
-    Realised,
-    RuleLine,
-)
+from pipelines_lib.reports.sentiment_lines import TextNews
+from pipelines_lib.reports.summary import ForecastLine, NightSummary, Realised, RuleLine
 from pipelines_lib.reports.text import step_text
 from pipelines_lib.series.rules import RULES
 from pipelines_lib.tables import (
@@ -45,6 +41,7 @@ def summarise_night(
     skipped: Sequence[str],
     left_out: dict[str, str],
     seconds: dict[str, float],
+    texts: TextNews | None = None,
 ) -> tuple[NightSummary, pd.DataFrame]:
     """Summarise what the lake holds of a dataset after a night.
 
@@ -59,6 +56,7 @@ def summarise_night(
         skipped: Sentences on what was not done, and why.
         left_out: Series without a result, with the reason.
         seconds: Wall seconds by stage.
+        texts: What there is to say of documents; None: the dataset has none.
 
     Returns:
         The summary, and the newest forecasts of each series.
@@ -69,9 +67,10 @@ def summarise_night(
     newest = pd.Timestamp(newest_times.max()) if len(newest_times) else None
     forecasts = _newest_forecasts(lake, dataset, forecaster)
     ids = forecasts["series_id"].unique()
+    last = texts.newest if texts is not None and not dataset.has_series else ""
     summary = NightSummary(
         dataset=dataset.name,
-        newest=step_text(newest, dataset) if newest is not None else "no data",
+        newest=step_text(newest, dataset) if newest is not None else last or "no data",
         unit=dataset.unit,
         target=dataset.target,
         n_series=len(per_series),
@@ -116,6 +115,8 @@ def summarise_night(
         warnings=list(ingested.warnings),
         failures=ingested.failures,
         left_out=left_out,
+        has_series=dataset.has_series,
+        texts=texts,
         seconds=seconds,
     )
     return summary, forecasts

@@ -2,8 +2,14 @@
 
 from dataclasses import dataclass, field
 
-from pipelines_lib.comparison import SIGNIFICANT
 from pipelines_lib.reports.event_lines import EventLine, events_to_markdown
+from pipelines_lib.reports.model_lines import ModelLine, model_sentence
+from pipelines_lib.reports.sentiment_lines import (
+    TextNews,
+    scored_sentence,
+    texts_sentence,
+    texts_to_markdown,
+)
 from pipelines_lib.reports.text import cell_text, number, one_line
 
 OUTCOMES = {
@@ -13,73 +19,6 @@ OUTCOMES = {
     "warn": "warned of",
 }
 """What became of rows, by their rule's action; repaired and warned of they are stored."""
-
-
-@dataclass(frozen=True)
-class ModelLine:
-    """A champion and what it was worth on held-out rows, beside its baseline."""
-
-    task: str
-    name: str
-    version: str
-    run_id: str
-    measure: str
-    unit: str
-    value: float
-    baseline: str
-    baseline_value: float
-    skill_pct: float
-    note: str = ""
-    p: float | None = None
-    """Of the paired test against the baseline; None: there was none."""
-
-    @property
-    def verdict(self) -> str:
-        """Return the skill in words that promise nothing: a test decides where there was one."""
-        if self.p is not None and self.p >= SIGNIFICANT:
-            return f"cannot be told from {self.baseline}"
-        if self.p is None and abs(self.skill_pct) < 0.5:
-            return f"no better or worse than {self.baseline}"
-        return f"{'better' if self.skill_pct > 0 else 'worse'} than {self.baseline}"
-
-
-def make_model_line(
-    task: str,
-    name: str,
-    version: str,
-    run_id: str,
-    *,
-    metrics: dict[str, float],
-    unit: str,
-    note: str,
-) -> ModelLine:
-    """Make the line of a `forecast` or `detect` champion from its run's metrics.
-
-    Several series are compared by MASE, the error in units of each series' own daily change: a mean
-    of prices would only speak of the dearest.
-    """
-    measure, baseline, baseline_name, shown_unit = "MAE", "last_value_mae", "last value", unit
-    if task == "detect":
-        steps = f"{metrics['anomalous_steps']:.0f} of {metrics['test_steps']:,.0f} steps anomalous"
-        measure, shown_unit = f"average precision ({steps})", ""
-        baseline, baseline_name = "pca_average_precision", "windowed PCA"
-    elif metrics["test_series"] > 1:
-        measure, baseline, shown_unit = "MASE", "last_value_mase", ""
-    value = metrics[baseline.replace("last_value_", "").replace("pca_", "")]
-    return ModelLine(
-        task,
-        name,
-        version,
-        run_id,
-        measure,
-        shown_unit,
-        value,
-        baseline_name,
-        metrics[baseline],
-        metrics["skill_pct"],
-        note,
-        metrics.get("dm_p_vs_last_value") if task == "forecast" else None,
-    )
 
 
 @dataclass(frozen=True)
@@ -187,6 +126,10 @@ class NightSummary:
     warnings: list[str] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
+    has_series: bool = True
+    """Whether there is anything beside documents."""
+    texts: TextNews | None = None
+    """Of a dataset with documents."""
     report: str = ""
     run_id: str = ""
     seconds: dict[str, float] = field(default_factory=dict)
@@ -238,28 +181,27 @@ def _first(texts: list[str], limit: int) -> str:
     return "; ".join(texts[:limit]) + (f"; and {rest:,} more" if rest > 0 else "")
 
 
-def model_sentence(line: ModelLine) -> str:
-    """Return one sentence on a model beside its baseline."""
-    unit = f" {line.unit}" if line.unit else ""
-    return (
-        f"{line.measure} {number(line.value)}{unit}, {line.baseline} "
-        f"{number(line.baseline_value)}{unit}: skill {line.skill_pct:+.1f} %"
-    )
-
-
 def to_markdown(night: NightSummary) -> str:
     """Return the night as markdown, for the Prefect artifact."""
-    lines = [
-        f"# {night.dataset}: night of {night.newest}",
-        "",
-        f"- **Ingest**: {ingest_sentence(night)}",
-        f"- **Lake**: {night.total_rows:,} rows of {night.n_series:,} series; "
-        f"repaired: {rule_counts(night.repaired)}; quarantined: {rule_counts(night.quarantined)}",
-        *[f"- **{title}**: {one_line(text)}" for title, text in series_news(night, limit=5)],
-        *[f"- **{m.name} v{m.version}**: {model_sentence(m)}" for m in night.models],
-        f"- **Forecasts**: {night.n_forecast_series:,} series",
-        f"- **Events**: {night.n_events:,}, of them new tonight {night.n_new_events:,}, "
-        f"alerts {night.n_alerts:,}",
+    news, lines = night.texts, [f"# {night.dataset}: night of {night.newest}", ""]
+    if night.has_series:
+        lines += [
+            f"- **Ingest**: {ingest_sentence(night)}",
+            f"- **Lake**: {night.total_rows:,} rows of {night.n_series:,} series; repaired: "
+            f"{rule_counts(night.repaired)}; quarantined: {rule_counts(night.quarantined)}",
+        ]
+    lines += [f"- **{title}**: {one_line(text)}" for title, text in series_news(night, limit=5)]
+    lines += [f"- **{m.name} v{m.version}**: {model_sentence(m)}" for m in night.models]
+    if night.has_series:
+        lines += [
+            f"- **Forecasts**: {night.n_forecast_series:,} series",
+            f"- **Events**: {night.n_events:,}, of them new tonight {night.n_new_events:,}, "
+            f"alerts {night.n_alerts:,}",
+        ]
+    if news is not None:
+        lines.append(f"- **Documents**: {texts_sentence(news)}")
+        lines += [f"- **Sentiment**: {scored_sentence(news)}"] if news.scorer else []
+    lines += [
         *[f"- **Skipped**: {text}" for text in night.skipped],
         f"- **Report**: `{night.report}`",
         "",
@@ -284,6 +226,8 @@ def to_markdown(night: NightSummary) -> str:
             for f in night.forecasts[:20]
         ]
         lines.append("")
+    if news is not None:
+        lines += texts_to_markdown(news)
     if night.events:
         lines += events_to_markdown(night.events, night.words, dataset=night.dataset)
     if night.rules:

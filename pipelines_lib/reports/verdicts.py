@@ -80,6 +80,10 @@ class BacktestSummary:
     seconds: float = 0.0
     left_out: dict[str, str] = field(default_factory=dict)
     """Series that the newest fit could not learn from, with the reason."""
+    versus_base: dict[str, PairedTest] = field(default_factory=dict)
+    """The test of each variant against the base."""
+    conclusion: str = ""
+    """The answer to the question that the backtest was run for; empty: it was run for none."""
 
     @property
     def headline(self) -> str:
@@ -135,7 +139,20 @@ def summarise_backtest(
         lines,
         [verdict for name in result.configs for verdict in make_verdicts(result, name)],
         left_out=result.folds[-1].left_out,
+        versus_base={name: tests[BASE] for name, tests in result.versus.items() if BASE in tests},
     )
+
+
+def conclude(summary: BacktestSummary, variant: str, what: str) -> str:
+    """Say plainly whether what a variant has more than the base helped: the paired test decides."""
+    lines = {line.name: line.metrics for line in summary.lines}
+    measure = "mase" if "mase" in lines[BASE] else "mae"
+    gain = skill_pct(lines[variant][measure], lines[BASE][measure])
+    test = summary.versus_base[variant]
+    found = f"{abs(gain):.1f} % {'less' if gain >= 0 else 'more'} error, DM {test.words}"
+    if not test.significant:
+        return f"{what} cannot be shown to help ({found})"
+    return f"{what} {'helps' if test.better else 'makes it worse'} ({found})"
 
 
 def make_verdicts(result: BacktestResult, variant: str) -> list[Verdict]:
@@ -213,6 +230,7 @@ def to_markdown(summary: BacktestSummary) -> str:
         "",
         backtest_sentence(summary),
         "",
+        *([f"**{summary.conclusion}**", ""] if summary.conclusion else []),
         "| " + " | ".join(COLUMNS) + " |",
         "|---|---|" + "---:|" * (len(COLUMNS) - 2),
         *["| " + " | ".join(line.cells()) + " |" for line in summary.lines],

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 KIND = "classifier"
 TOKENIZER = "tokenizer.json"
+SEEN = "seen"
+"""Name of the array of hashes of the texts that were learned from."""
 
 
 def save_classifier(classifier: "Classifier", folder: Path) -> None:
@@ -33,7 +35,7 @@ def save_classifier(classifier: "Classifier", folder: Path) -> None:
         "mixture": asdict(classifier.mixture),
     }
     weights = classifier.network.cpu().state_dict()
-    arrays = {name: value.numpy() for name, value in weights.items()}
+    arrays = {name: value.numpy() for name, value in weights.items()} | {SEEN: classifier.seen}
     save_parts(folder, kind=KIND, card=card, arrays=arrays)
     classifier.tokenizer.save(folder / TOKENIZER)
 
@@ -45,6 +47,7 @@ def load_classifier(folder: Path) -> dict[str, Any]:
         BundleError: The folder is no classifier of a known format.
     """
     card, arrays = load_parts(folder, kind=KIND)
+    seen = arrays.pop(SEEN)
     config = ClassifierConfig.model_validate(card["config"])
     tokenizer = TextTokenizer.load(folder / TOKENIZER)
     network = nn.ModuleList(
@@ -65,4 +68,5 @@ def load_classifier(folder: Path) -> dict[str, Any]:
         "mixture": Mixture(**card["mixture"]),
         "tokenizer": tokenizer,
         "network": network.eval(),
+        "seen": seen,
     }

@@ -4,7 +4,7 @@ Shapes: N texts, C classes, M members, A answers of a network, T tokens of a tex
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +49,8 @@ class Classifier:
     tokenizer: TextTokenizer
     network: nn.ModuleList
     """Its members, each a `TextNetwork`."""
+    seen: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.uint64))
+    """Hashes of the texts that it learned from or was calibrated on, ascending."""
 
     @property
     def temperature(self) -> float:

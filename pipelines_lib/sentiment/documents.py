@@ -1,5 +1,6 @@
 """Documents whose class a person gave, read from the lake: what a classifier learns from."""
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,7 +36,7 @@ class Texts:
 def read_labelled(lake: Lake, dataset_name: str) -> Texts:
     """Read all documents of a dataset that have a label."""
     names = ["document_id", "title", "text", "label", "time"]
-    schema = pa.schema([DOCUMENTS.schema.field(name) for name in names])
+    # The engine's own form of text can be neither filtered nor sorted.
     schema = pa.schema([DOCUMENTS.schema.field(name) for name in names])
     found = lake.read_table(dataset_name, DOCUMENTS, columns=names).cast(schema)
     rows = found.filter(pc.is_valid(found["label"])).sort_by("document_id").to_pandas()
@@ -45,6 +46,15 @@ def read_labelled(lake: Lake, dataset_name: str) -> Texts:
         label=rows["label"].to_numpy(dtype=object),
         time=rows["time"].dt.tz_localize(None).to_numpy(dtype="datetime64[us]"),
     )
+
+
+def texts_digest(texts: Texts) -> str:
+    """Return a fingerprint of labelled texts: 16 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for column in (texts.document_id, texts.text, texts.label, texts.time.astype(str)):
+        for value in column:
+            digest.update(f"{value}\0".encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()[:16]
 
 
 def join_texts(title: pd.Series, text: pd.Series) -> np.ndarray:

@@ -19,7 +19,7 @@ from pipelines_lib.sentiment.documents import Texts
 from pipelines_lib.sentiment.evaluation import TextEvaluation
 from pipelines_lib.sentiment.judge import judge
 from pipelines_lib.sentiment.learn import Kept, learn_tokens, train_members
-from pipelines_lib.sentiment.splits import TextParts, split_texts
+from pipelines_lib.sentiment.splits import TextParts, hash_texts, split_texts
 from pipelines_lib.sentiment.text_data import TextData
 from pipelines_lib.training import EpochReport, TrainingResult
 
@@ -37,6 +37,10 @@ class FittedClassifier:
     test: Texts
     predicted: Predicted
     """What the classifier says of the test documents."""
+    uncalibrated: np.ndarray
+    """Probabilities of the test documents before the temperature (N, C)."""
+    baseline: np.ndarray
+    """Class that the baseline names for each test document (N,) object."""
 
 
 def fit_classifier(
@@ -99,6 +103,7 @@ def fit_classifier(
         mixture=Mixture(ngram_share=0.0, temperature=1.0),
         tokenizer=tokenizer,
         network=network,
+        seen=np.unique(hash_texts(texts.text[rows])),
     )
     of_checked = plain.logits(plain.encode(texts.text[checked], device=device))
     classifier = replace(plain, mixture=fit_mixture(of_checked, numbers[checked]))
@@ -123,4 +128,6 @@ def fit_classifier(
         validation_size=len(checked),
         test=texts.take(judged),
         predicted=classifier.describe(classifier.mixture.probabilities(of_judged)),
+        uncalibrated=replace(classifier.mixture, temperature=1.0).probabilities(of_judged),
+        baseline=np.array(classes, dtype=object)[baseline],
     )

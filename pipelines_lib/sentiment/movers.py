@@ -7,6 +7,7 @@ import pandas as pd
 
 from pipelines_lib.config import DatasetConfig
 from pipelines_lib.lake import Lake
+from pipelines_lib.sentiment.documents import join_texts
 from pipelines_lib.series.calendar import Calendar, make_calendar, naive_times
 from pipelines_lib.series.sentiment import decay
 from pipelines_lib.tables import DOCUMENTS, POLARITIES, SENTIMENT
@@ -22,6 +23,8 @@ class Headline:
 
     text: str
     polarity: float
+    whole: str
+    """Title and text, as the classifier read them."""
 
 
 def read_movers(lake: Lake, dataset: DatasetConfig, *, scorer: str, n: int = 5) -> pd.DataFrame:
@@ -113,12 +116,16 @@ def _headlines(
     )
     title = said["title"].fillna("").str.strip()
     text = said["text"].fillna("").str.split().str.join(" ").str.slice(0, SHOWN_CHARACTERS)
-    said = said.assign(headline=title.where(title != "", text))
+    said = said.assign(
+        headline=title.where(title != "", text), whole=join_texts(said["title"], said["text"])
+    )
     chosen = said.groupby("series_id").head(HEADLINES).groupby("series_id")
     found = {
         name: [
-            Headline(str(line), float(polarity))
-            for line, polarity in zip(rows["headline"], rows["polarity"], strict=True)
+            Headline(str(line), float(polarity), str(whole))
+            for line, polarity, whole in zip(
+                rows["headline"], rows["polarity"], rows["whole"], strict=True
+            )
         ]
         for name, rows in chosen
     }

@@ -1,9 +1,11 @@
 """Which labelled texts train a classifier, which validate it and which judge it.
 
 Texts that read the same, white space at the ends aside, stand in the same part: a network that has
-seen a text knows its class, and would be judged on that.
+seen a text knows its class, and would be judged on that. The draw goes by a hash of the text: as a
+corpus grows, texts keep their part, but for the few at the border between two.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,7 +40,7 @@ def split_texts(texts: Texts, config: TextSplitConfig) -> TextParts:
             three different texts, or a part or a class of the training part that is empty.
     """
     _refuse(texts)
-    _, group = np.unique([text.strip() for text in texts.text], return_inverse=True)
+    distinct, group = np.unique([text.strip() for text in texts.text], return_inverse=True)
     rows = pd.DataFrame({"group": group, "label": texts.label, "time": texts.time})
     groups = rows.groupby("group").agg(
         label=("label", "first"), time=("time", "min"), size=("label", "size")
@@ -47,11 +49,17 @@ def split_texts(texts: Texts, config: TextSplitConfig) -> TextParts:
         groups["stratum"], groups["key"] = "", -groups["time"].to_numpy().astype(np.int64)
     else:
         groups["stratum"] = groups["label"]
-        groups["key"] = np.random.default_rng(config.seed).permutation(len(groups))
+        groups["key"] = hash_texts(distinct, seed=config.seed)
     part_of = _assign(groups, config)[group]
     parts = TextParts(*(np.flatnonzero(part_of == part) for part in range(3)))
     _refuse_empty(texts, parts)
     return parts
+
+
+def hash_texts(texts: Iterable[str], *, seed: int = 0) -> np.ndarray:
+    """Return 64-bit hashes of texts (N,), white space at their ends aside; equal everywhere."""
+    stripped = np.array([text.strip() for text in texts], dtype=object)
+    return pd.util.hash_array(stripped, hash_key=f"{seed:016d}"[-16:], categorize=False)
 
 
 def _assign(groups: pd.DataFrame, config: TextSplitConfig) -> np.ndarray:
@@ -79,8 +87,9 @@ def _assign(groups: pd.DataFrame, config: TextSplitConfig) -> np.ndarray:
 def _refuse(texts: Texts) -> None:
     if len(texts) == 0:
         raise TrainingError(
-            "no document has a label: name documents.label_column or set documents.label_from_file "
-            "and ingest the dataset again"
+            "no document has a label: name documents.label_column or set "
+            "documents.label_from_file, or let another dataset's model score them by "
+            "documents.classifier"
         )
     rows = pd.DataFrame({"label": texts.label, "text": [text.strip() for text in texts.text]})
     different = rows.groupby("label")["text"].nunique()

@@ -3,6 +3,7 @@
 from pipelines_lib.tracking.promotion import Decision, decide_promotion
 from pipelines_lib.tracking.registry import (
     Registered,
+    classifier_name,
     detector_name,
     find_champion,
     forecaster_name,
@@ -19,6 +20,7 @@ __all__ = [
     "Registered",
     "Run",
     "Tracker",
+    "classifier_name",
     "decide_promotion",
     "detector_name",
     "find_champion",

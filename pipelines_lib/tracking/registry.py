@@ -33,6 +33,7 @@ PACKAGES = (
     "safetensors",
     "scikit-learn",
     "scipy",
+    "tokenizers",
     "torch",
 )
 """What a bundle needs where it is served, pinned to the versions that it was made with."""
@@ -69,6 +70,11 @@ def detector_name(dataset: str) -> str:
     return f"{dataset}-detector"
 
 
+def classifier_name(dataset: str) -> str:
+    """Return the registered name of a dataset's classifier."""
+    return f"{dataset}-classifier"
+
+
 def register_bundle(
     run: Run,
     name: str,
@@ -85,7 +91,7 @@ def register_bundle(
         name: Registered name.
         bundle: What to save: plain JSON and safetensors, no pickle.
         decision: Whether it becomes champion; the reason becomes a tag.
-        example: Raw rows that the model takes.
+        example: Raw rows that the model takes; of a classifier texts, in the column `text`.
         predict: Maps raw rows to the model's answer, for the signature.
     """
     shown_example: pd.DataFrame | None = example
@@ -95,7 +101,9 @@ def register_bundle(
             answer = infer_signature(example, predict(example)).outputs
         except SeriesError:  # no run in the data is long enough: the model is still good
             answer, shown_example = None, None
-    signature = ModelSignature(_raw_schema(list(example.columns)), answer)
+    # A schema of named columns would refuse a plain list of texts.
+    takes = _raw_schema(list(example.columns)) if "series_id" in example.columns else None
+    signature = ModelSignature(takes, answer)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "bundle"
         bundle.save_bundle(place)

@@ -119,13 +119,15 @@ class Run:
         rows = [Metric(name, float(value), now, step) for name, value in metrics.items()]
         self.client.log_batch(self.run_id, metrics=rows)
 
-    def log_data(self, dataset: str, *, digest: str, version: int, place: str) -> None:
-        """Log which version of a dataset's observations the run read."""
+    def log_data(
+        self, dataset: str, *, digest: str, version: int, place: str, table: str = "observations"
+    ) -> None:
+        """Log which version of a dataset's observations, or of another table, the run read."""
         source = LocalArtifactDatasetSource(place)
         meta = MetaDataset(source, name=dataset, digest=digest)  # type: ignore[abstract]
         inputs = [DatasetInput(meta._to_mlflow_entity(), [InputTag("context", "training")])]
         self.client.log_inputs(self.run_id, inputs)
-        self.set_tags({"data.digest": digest, "data.observations_version": str(version)})
+        self.set_tags({"data.digest": digest, f"data.{table}_version": str(version)})
 
     def log_figure(self, name: str, figure: "Figure") -> None:
         """Log a picture as figures/NAME.png."""

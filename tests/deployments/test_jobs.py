@@ -8,6 +8,7 @@ import pytest
 from deployments.jobs import JOBS_FILE, Job, find_job, read_jobs, resolve_parameters
 from pipelines_lib.config import DatasetConfig
 from pipelines_lib.errors import ConfigError
+from pipelines_lib.ingestion.document_sources import make_document_source
 from pipelines_lib.settings import Settings
 from pipelines_lib.sources import make_source
 
@@ -32,6 +33,29 @@ def test_read_jobs_has_the_jobs_that_watch_for_anomalies():
     assert {"synthetic-spikes", "kospi-nightly", "server-metrics"} <= set(JOBS)
     assert JOBS["kospi-nightly"].schedules == JOBS["krx-live"].schedules
     assert JOBS["synthetic-spikes"].schedules == JOBS["server-metrics"].schedules == []
+
+
+def test_read_jobs_has_the_jobs_that_read_documents():
+    wanted = {"reviews-train", "names-train", "sentiment-nightly", "sentiment-ablation"}
+    assert wanted <= set(JOBS)
+    assert JOBS["sentiment-nightly"].schedules == JOBS["krx-live"].schedules
+    for name in ("sentiment-nightly", "sentiment-ablation"):  # no network, no file
+        dataset = DatasetConfig(**JOBS[name].parameters["dataset"])
+        assert (dataset.source.kind, dataset.documents.kind) == ("synthetic-market", "synthetic")
+
+
+@pytest.mark.parametrize(
+    ("name", "label"), [("reviews-train", "0"), ("names-train", "Korean")], ids=str
+)
+def test_jobs_of_documents_find_labels_in_their_files(shared_data, name, label):
+    declared = JOBS[name].parameters["dataset"]
+    path = shared_data / declared["documents"]["path"].removeprefix("../shared/data/")
+    if not path.exists():
+        pytest.skip(f"no documents at {path}")
+    documents = declared["documents"] | {"path": str(path)}
+    source = make_document_source(DatasetConfig(**(declared | {"documents": documents})))
+    part = next(p for p in source.list_parts() if label == "0" or p.startswith(label))
+    assert label in set(next(iter(source.read_part(part))).rows["label"])
 
 
 def test_job_synthetic_spikes_has_its_anomalies_at_the_hundreds_that_are_even():
@@ -122,6 +146,11 @@ def test_resolve_parameters_refuses_an_unknown_key_in_the_file():
     [
         ("models", "variants=a: layerz=2", "job models: variant a: layerz: there is no such"),
         ("models-search", "space=hidden=9..3", "job models-search: space entry 'hidden=9..3': 9 "),
+        (
+            "sentiment-ablation",
+            "sentiment_features=volatility",
+            "job sentiment-ablation: sentiment_features has volatility: name some",
+        ),
         ("models-search", "model=drift", "job models-search: forecaster.model drift has nothing"),
     ],
 )
@@ -141,7 +170,8 @@ def test_help_comes_without_the_heavy_imports(run_python):
 
 def test_flows_load_without_torch_and_mlflow(run_python):
     loaded = run_python(
-        "import sys, flows.nightly, flows.search, flows.maintain, flows.train_detector; "
+        "import sys, flows.nightly, flows.search, flows.maintain, flows.train_detector, "
+        "flows.ablation, flows.train_classifier; "
         "print([m for m in ('torch', 'mlflow', 'deltalake', 'optuna') if m in sys.modules])"
     )
     assert loaded == "[]"

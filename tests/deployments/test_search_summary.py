@@ -6,7 +6,7 @@ import re
 import pytest
 from rich.console import Console
 
-from deployments.summary import print_search
+from deployments.search_summary import print_search
 from tasks.search import Searched
 
 MASE = {"best": 0.8, "base": 1.0, "last_value": 1.2, "drift": 1.3, "seasonal_naive": 0.9}

@@ -6,9 +6,12 @@ from datetime import UTC, datetime
 
 from rich.console import Console
 
+from deployments.night_texts import print_texts
 from deployments.summary import print_ingest, print_night
 from pipelines_lib.ingestion import IngestReport, Restatement
+from pipelines_lib.ingestion.document_report import DocumentsReport
 from pipelines_lib.lake import MergeCounts
+from pipelines_lib.reports.sentiment_lines import MoverLine, TextNews
 from pipelines_lib.reports.summary import NightSummary, RuleLine
 
 
@@ -108,7 +111,7 @@ def test_print_ingest_tells_what_a_person_wants_to_know():
 
 def test_print_trained_says_what_became_champion_and_why():
     from deployments.summary import print_trained
-    from tasks.train import Trained
+    from tasks.training_run import Trained
 
     left_out = {f"S{number:02}": "too short" for number in range(12)}
     trained = Trained("sensors-forecaster", "3", "abc", "challenger", "p = 0.4", 12.34, left_out)
@@ -119,3 +122,45 @@ def test_print_trained_says_what_became_champion_and_why():
         assert words in said
     assert "12.3" in said
     assert "S10" not in said
+
+
+def make_news(n_movers=0):
+    movers = [MoverLine(f"S{i}", 0.5, 4.0 - i, 1, [("[up]", 0.9)]) for i in range(n_movers)]
+    return TextNews(
+        3000, "2024-02-08", read=9, new=9, quarantined={"no_time": 2}, failures={"b.csv": "empty"},
+        scorer="prices-classifier v3", scored=9, classes={"positive": 9}, movers=movers,
+    )  # fmt: skip
+
+
+def test_print_night_tells_of_documents_and_the_largest_movers_of_either_end():
+    said = told(texts=make_news(6))
+    assert "Documents 9 documents read: 9 new, 0 changed" in said
+    assert "Held back no_time 2" in said
+    assert "Sentiment 9 documents scored tonight by prices-classifier v3" in said
+    assert re.findall(r"Mover (S\d) mood \+0.50 \((.\d\.\d\d)\), 1 document: \[up\]", said) == [
+        ("S0", "+4.00"), ("S1", "+3.00"), ("S4", "+0.00"), ("S5", "-1.00"),
+    ]  # fmt: skip
+    assert "Failed b.csv: empty" in said
+
+
+def test_print_night_of_one_mover_tells_of_it_once():
+    assert told(texts=make_news(1)).count("Mover S0") == 1
+
+
+def test_print_night_of_texts_alone_does_not_speak_of_series():
+    said = told(texts=make_news(), has_series=False)
+    assert "Ingest" not in said
+    assert "Lake" not in said
+    assert "Documents 9 documents read" in said
+
+
+def test_print_texts_tells_rules_and_failures():
+    newest = datetime(2024, 2, 8, 9, 30, tzinfo=UTC)
+    report = DocumentsReport(
+        "stories", read=9, new=6, quarantined=3, rules={"no_text": 2, "malformed": 1}, newest=newest
+    )
+    out = io.StringIO()
+    print_texts(report, Console(file=out, width=120), seconds=1.25)
+    said = re.sub(r"[ \n]+", " ", out.getvalue())
+    assert said.startswith("stories: documents until 2024-02-08 09:30 Documents 9 documents read")
+    assert said.index("Quarantine 1 malformed (") < said.index("Quarantine 2 no_text (")

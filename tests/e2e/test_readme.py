@@ -35,6 +35,14 @@ TESTED = {
     "tidewatch run synthetic-spikes": "test_run_synthetic_spikes_finds_the_four_and_nothing_else",
     "tidewatch run server-metrics": "test_run_server_metrics_is_judged_by_its_labels",
     "tidewatch run kospi-nightly": "test_run_kospi_nightly",
+    "tidewatch run sentiment-nightly": (
+        "test_run_sentiment_nightly_then_the_ablation_on_what_it_left"
+    ),
+    "tidewatch run sentiment-ablation": (
+        "test_run_sentiment_nightly_then_the_ablation_on_what_it_left"
+    ),
+    "tidewatch run names-train": "test_run_names_train_tells_languages_apart",
+    "tidewatch run reviews-train": "test_run_reviews_train_on_some_of_them",
     "tidewatch events demo": "test_events_of_the_demo_are_listed_and_judged",
     "tidewatch label demo EVENT false": "test_events_of_the_demo_are_listed_and_judged",
     "tidewatch quarantine krx-live": "test_run_krx_live_by_a_mirror",

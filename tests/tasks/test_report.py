@@ -4,15 +4,18 @@ import pandas as pd
 import pytest
 
 from pipelines_lib.ingestion import IngestReport
+from pipelines_lib.ingestion.document_report import DocumentsReport
 from pipelines_lib.ingestion.states import DEAD, LIVE
 from pipelines_lib.lake import Lake, MergeCounts
 from pipelines_lib.settings import Settings
 from pipelines_lib.tables import SERIES_STATES
 from tasks.context import Context
 from tasks.detect import Detection
+from tasks.documents import IngestedTexts
 from tasks.forecast import Forecast
 from tasks.ingest import Ingested
 from tasks.report import _left_out, _skipped
+from tasks.sentiment import Scored
 
 
 def ingested(**fields):
@@ -56,3 +59,15 @@ def test_left_out_names_no_series_that_was_dead_before_tonight(tmp_path, monkeyp
 
     assert left_out == {"NEW": "no window", "SHORT": "3 steps"}
     assert _left_out(context, "prices", tonight, None, None) == {}
+
+
+def test_skipped_speaks_of_documents():
+    texts = IngestedTexts(DocumentsReport("prices", read=1200, unchanged=1200), 1.0)
+    scored = Scored("prices-classifier", "2", skipped="scoring: all documents are scored")
+    assert _skipped(None, [], None, None, texts, scored) == [
+        "documents: of 1,200 read none is new or changed",
+        "training: prices-classifier has a champion, v2",
+        "scoring: all documents are scored",
+    ]
+    some = IngestedTexts(DocumentsReport("prices", read=1200, changed=1), 1.0)
+    assert _skipped(None, [], None, None, some, None) == []

@@ -13,13 +13,8 @@ from pipelines_lib.config import DatasetConfig
 from pipelines_lib.forecasting.fit import FittedForecaster
 from pipelines_lib.lake import Lake
 from pipelines_lib.reports.event_lines import EventLine
-from pipelines_lib.reports.summary import (
-    ForecastLine,
-    ModelLine,
-    NightSummary,
-    Realised,
-    RuleLine,
-)
+from pipelines_lib.reports.model_lines import ModelLine
+from pipelines_lib.reports.summary import ForecastLine, NightSummary, Realised, RuleLine
 from pipelines_lib.series.panel import Panel, make_panel
 from pipelines_lib.tables import EVENTS, FORECASTS, QUARANTINE, VERDICTS, observations_table
 

@@ -7,7 +7,9 @@ import pytest
 
 from pipelines_lib.reports.event_lines import EventLine
 from pipelines_lib.reports.html import Picture, Section, render_html
+from pipelines_lib.reports.sentiment_lines import MoverLine, TextNews
 from pipelines_lib.reports.summary import ForecastLine, RuleLine
+from pipelines_lib.reports.words import ShadedText
 
 PICTURE = Picture("data:image/png;base64,iVBORw0KGgo=", "005930: forecast from 2024-02-08")
 NASTY = "<script>alert('x')</script> & \"co\""
@@ -37,11 +39,15 @@ class Page(HTMLParser):
 
 @pytest.fixture
 def render(night):
-    def make(sections=(Section("Pictures", [PICTURE]),), event_pictures=(), **fields):
+    def make(
+        sections=(Section("Pictures", [PICTURE]),), event_pictures=(), moods=(), shaded=(), **fields
+    ):
         text = render_html(
             night(**fields),
             list(sections),
             events=event_pictures,
+            moods=moods,
+            shaded=shaded,
             made_at="2024-02-08 16:00 UTC",
         )
         return text, Page(text)
@@ -152,3 +158,58 @@ def test_render_html_leaves_out_what_there_is_not(render):
     assert [tag for tag, _ in page.tags if tag in ("table", "img", "figure", "dl")] == []
     assert "Empty" not in page.text
     assert "Repaired rows by rule: none." in page.text
+
+
+def make_news(text="profit soars", **fields):
+    movers = [MoverLine(text, 1.5, 0.8, 2, [(text, 0.93), ("so so", 0.02), ("down", -0.4)])]
+    said = {"read": 30, "new": 12, "scorer": "prices-classifier v3", "scored": 12}
+    return TextNews(2000, "2024-02-08", step="2024-02-08", movers=movers, **{**said, **fields})
+
+
+def test_render_html_shows_movers_moods_and_the_words_that_decided(render):
+    shaded = [ShadedText([("profit", 0.1), ("soars", 0.65)], " ", "+0.93")]
+    text, page = render(
+        texts=make_news(classes={"negative": 900, "positive": 1100}, failures={"b.csv": "empty"}),
+        moods=[PICTURE],
+        shaded=shaded,
+    )
+    said = re.sub(r"\s+", " ", page.text)
+    for expected in (
+        "123,456 rows in the lake; 6 series asked for, 942 were up to date; 2,000 documents",
+        "12documents new or changed of 30 read, 12 scored",
+        "12 documents scored tonight by prices-classifier v3; of 2,000 it has scored: negative 900",
+        "mood at 2024-02-08",
+        "+0.93 profit soars",
+        "b.csv",
+    ):
+        assert expected in said
+    assert '<span class="soft">+0.02</span>' in text
+    assert '<span class="down">-0.40</span>' in text
+    assert '<i style="background: rgba(11,111,164,0.65)">soars</i>' in text
+    assert page.open == []
+
+
+def test_render_html_escapes_what_documents_say(render):
+    shaded = [ShadedText([(NASTY, 0.5)], " ", NASTY, "negative", NASTY)]
+    text, page = render(
+        [],
+        texts=make_news(NASTY, failures={NASTY: NASTY}, classes={NASTY: 1}, scorer=NASTY),
+        shaded=shaded,
+    )
+    assert "<script" not in text
+    assert page.text.count(NASTY) == 9
+    assert page.open == []
+
+
+def test_render_html_of_texts_alone_has_nothing_of_series(render):
+    _, page = render(
+        has_series=False, texts=make_news(), models=[], forecasts=[], n_events=0, realised=None
+    )
+    assert "2,000 documents in the lake" in page.text
+    assert "Data quality" not in page.text
+    assert "series forecast" not in page.text
+
+
+def test_render_html_without_documents_does_not_speak_of_them(render):
+    assert "ocuments" not in render()[1].text
+    assert "Sentiment" not in render()[1].text

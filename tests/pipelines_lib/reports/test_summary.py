@@ -3,14 +3,12 @@
 import pytest
 
 from pipelines_lib.reports.event_lines import EventLine
+from pipelines_lib.reports.model_lines import ModelLine, make_model_line, model_sentence
 from pipelines_lib.reports.summary import (
     ForecastLine,
-    ModelLine,
     Realised,
     acted_counts,
     ingest_sentence,
-    make_model_line,
-    model_sentence,
     number,
     rule_counts,
     series_news,
@@ -238,3 +236,15 @@ def test_to_markdown_lists_a_bounded_number_of_lines(night):
     text = to_markdown(many)
     assert text.count("| e1 | A | 2024-01-02") == 20
     assert text.count("| why |") == 50 + 1  # and the table's head
+
+
+def test_make_model_line_of_a_classifier_stands_beside_tf_idf():
+    metrics = {
+        "accuracy": 0.9, "accuracy_baseline": 0.8, "skill_pct": 50.0, "test_documents": 1200.0,
+        "mcnemar_p_vs_baseline": 0.2,
+    }  # fmt: skip
+    made = make_model_line("classify", "c", "1", "r", metrics=metrics, unit="KRW", note="first")
+    assert model_sentence(made) == (
+        "accuracy (1,200 documents) 0.9, TF-IDF + logistic regression 0.8: skill +50.0 %"
+    )
+    assert made.verdict == "cannot be told from TF-IDF + logistic regression"

@@ -34,10 +34,11 @@ def test_read_movers_by_hand(lake, dataset):
         "change": [0.125, -0.2, -1.25],
         "documents": [1, 3, 1],
     }
+    fall = Headline("A and B fall", -0.75, "A and B fall\nsecond -0.75")
     assert moved["headlines"].tolist() == [
-        [Headline("new 0.125", 0.125)],
-        [Headline("A and B fall", -0.75), Headline("first 0.5", 0.5)],
-        [Headline("A and B fall", -0.75)],
+        [Headline("new 0.125", 0.125, "new 0.125")],
+        [fall, Headline("first 0.5", 0.5, "first 0.5")],
+        [fall],
     ]
 
 

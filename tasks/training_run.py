@@ -1,0 +1,115 @@
+"""What every training run logs, whatever it trains: its inputs, its results, its model."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from prefect.logging import get_run_logger
+
+from pipelines_lib.config import ClassifierConfig, DetectorConfig, ForecasterConfig
+from tasks.context import Context
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+    from pipelines_lib.config import DatasetConfig
+    from pipelines_lib.tracking import Decision, Run
+    from pipelines_lib.training import EpochReport
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained and registered model, by name."""
+
+    name: str
+    version: str
+    run_id: str
+    alias: str
+    reason: str
+    seconds: float
+    left_out: dict[str, str]
+
+
+def log_inputs(
+    context: Context,
+    run: "Run",
+    declared: "DatasetConfig",
+    config: ForecasterConfig | DetectorConfig | ClassifierConfig,
+    *,
+    digest: str,
+    version: int,
+    task: str,
+    table: str = "observations",
+) -> "Path":
+    """Log what the run starts from, and return the path of its checkpoint.
+
+    `digest` is of what was read of the `table` at that version.
+    """
+    from pipelines_lib.tracking.provenance import code_version
+    from pipelines_lib.training.keys import checkpoint_path
+
+    place = context.settings.lake_location
+    run.log_config(config)
+    run.log_config(declared, prefix="dataset.")
+    run.log_data(declared.name, digest=digest, version=version, place=place, table=table)
+    return checkpoint_path(
+        context.settings.checkpoints_dir,
+        dataset=declared.name,
+        task=task,
+        config=config,
+        digest=digest,
+        code=code_version(),
+    )
+
+
+def log_results(
+    run: "Run",
+    name: str,
+    model: Any,
+    *,
+    metrics: Mapping[str, float],
+    epochs: Mapping[str, Sequence["EpochReport"]],
+    left_out: dict[str, str],
+    decision: "Decision",
+    figures: Mapping[str, Any],
+    example: "pd.DataFrame",
+    predict: Callable[["pd.DataFrame"], "pd.DataFrame"],
+    began: float,
+) -> Trained:
+    """Log metrics and pictures, register the bundle, and say who is champion.
+
+    `epochs` has the reports of each network by the prefix of their names; `example` are rows that
+    the model takes, `predict` its answer to them.
+    """
+    from pipelines_lib.tracking import register_bundle
+
+    for prefix, history in epochs.items():
+        for epoch in history:
+            values = {
+                "train_loss": epoch.train_loss,
+                "validation_loss": epoch.validation_loss,
+                "learning_rate": epoch.learning_rate,
+            }
+            run.log_metrics({prefix + key: v for key, v in values.items()}, step=epoch.epoch)
+    seconds = perf_counter() - began
+    run.log_metrics({**metrics, "seconds": seconds, "series_left_out": len(left_out)})
+    for title, figure in figures.items():
+        run.log_figure(title, figure)
+    registered = register_bundle(
+        run, name, model, decision=decision, example=example, predict=predict
+    )
+    get_run_logger().info(
+        "%s v%s is %s: %s", name, registered.version, decision.alias, decision.reason
+    )
+    return Trained(
+        name,
+        registered.version,
+        run.run_id,
+        decision.alias,
+        decision.reason,
+        seconds,
+        left_out,
+    )
