@@ -30,7 +30,7 @@ from pipelines_lib.config.overrides import apply_overrides
 from pipelines_lib.sentiment.documents import Texts
 from pipelines_lib.sentiment.evaluation import macro_f1, mcnemar
 from pipelines_lib.sentiment.fit import FittedClassifier, fit_classifier
-from pipelines_lib.sentiment.splits import TextParts
+from pipelines_lib.sentiment.splits import TextParts, hash_texts
 from pipelines_lib.training import EpochReport
 
 VALIDATION = 0.05
@@ -125,12 +125,19 @@ def make_config(kind: str, *, budget: str, seed: int) -> ClassifierConfig:
             "members": 3 if full else 1,
             "training": {"max_epochs": 8, "batch_size": 32, "warmup_steps": 100},
         },
-        "names": {
-            "embedding": 64,
-            "hidden": 128,
-            "tokenizer": {"kind": "character", "vocabulary": 500},
+        "names": {  # as in the job names-train
+            "embedding": 32,
+            "hidden": 64,
+            "tokenizer": {"kind": "character", "vocabulary": 200, "max_tokens": 40},
+            "ngrams": {"buckets": 16_384},
             "split": {"test_share": 0.2},
-            "training": {"max_epochs": 15 if full else 8, "batch_size": 64},
+            "training": {
+                "max_epochs": 12 if full else 6,
+                "batch_size": 64,
+                "warmup_steps": 0,
+                "weight_averaging": 0.99,
+                "weight_decay": 0.0,
+            },
         },
     }
     made = fields[kind]
@@ -161,10 +168,7 @@ def judge_once(texts: Texts, further: Texts | None, config: ClassifierConfig) ->
 def judge_folds(texts: Texts, config: ClassifierConfig, *, folds: int, seed: int) -> dict:
     """Train for each fold on the others; judge every text once."""
     rng = np.random.default_rng(seed)
-    fold_of = np.empty(len(texts), dtype=np.int64)
-    for label in np.unique(texts.label.astype(str)):
-        rows = rng.permutation(np.flatnonzero(texts.label == label))
-        fold_of[rows] = np.arange(len(rows)) % folds
+    fold_of = draw_folds(texts, folds=folds, rng=rng)
     by_fold, confusions, only_ours, only_theirs = [], [], 0, 0
     for fold in range(folds):
         others = np.flatnonzero(fold_of != fold)
@@ -187,6 +191,16 @@ def judge_folds(texts: Texts, config: ClassifierConfig, *, folds: int, seed: int
         "folds": folds,
         "test_texts": len(texts),
     }
+
+
+def draw_folds(texts: Texts, *, folds: int, rng: np.random.Generator) -> np.ndarray:
+    """Return the fold of each text (N,): each class evenly, texts that read the same together."""
+    _, first, group = np.unique(hash_texts(texts.text), return_index=True, return_inverse=True)
+    fold_of = np.empty(len(first), dtype=np.int64)
+    for label in np.unique(texts.label.astype(str)):
+        rows = rng.permutation(np.flatnonzero(texts.label[first] == label))
+        fold_of[rows] = np.arange(len(rows)) % folds
+    return fold_of[group]
 
 
 def judge_by(n_texts: int, n_further: int, config: ClassifierConfig) -> TextParts:

@@ -97,7 +97,8 @@ class ClassifierConfig(Config):
             keep="last",
             windows_per_epoch=10_000_000,
         ),
-        description="The training loop; a window is a document here, the loss cross entropy.",
+        description="The training loop; a window is a document here, the loss cross entropy. Where "
+        "only some fields are given, the others have the defaults of any training, not these.",
     )
 
     @model_validator(mode="after")
@@ -110,6 +111,11 @@ class ClassifierConfig(Config):
                 fits = False
             if not fits:
                 raise ValueError(f"values has {entry!r}: write it as class=value, -1 to 1")
+        if self.training.loss != TrainingConfig().loss:
+            raise ValueError(
+                f"training.loss is {self.training.loss!r}: a classifier learns by cross entropy, "
+                "leave it out"
+            )
         if self.split.validation_share + self.split.test_share >= 0.9:
             raise ValueError(
                 "split.validation_share and split.test_share leave less than a tenth to learn "

@@ -17,7 +17,7 @@ from pipelines_lib.sentiment.bundle import load_classifier, save_classifier
 from pipelines_lib.sentiment.calibration import Mixture
 from pipelines_lib.sentiment.text_data import TextData
 from pipelines_lib.sentiment.tokenizer import TextTokenizer
-from pipelines_lib.sentiment.words import merge_words
+from pipelines_lib.sentiment.words import merge_characters, merge_words
 from pipelines_lib.training import one_thread
 
 CPU = torch.device("cpu")
@@ -121,13 +121,9 @@ class Classifier:
                 for row, of_text in zip(batch.tolist(), mean.double().cpu().numpy(), strict=True):
                     weights[row] = of_text
         spans = self.tokenizer.spans(texts)
-        if self.tokenizer.by_character:
-            return [
-                [(text[a:b], float(weight)) for (a, b), weight in zip(each, own, strict=False)]
-                for text, each, own in zip(texts, spans, weights, strict=True)
-            ]
+        merge = merge_characters if self.tokenizer.by_character else merge_words
         return [
-            merge_words(text, each, own[: len(each)])
+            merge(text, each, own[: len(each)])
             for text, each, own in zip(texts, spans, weights, strict=True)
         ]
 

@@ -36,10 +36,12 @@ class Texts:
 def read_labelled(lake: Lake, dataset_name: str) -> Texts:
     """Read all documents of a dataset that have a label."""
     names = ["document_id", "title", "text", "label", "time"]
-    # The engine's own form of text can be neither filtered nor sorted.
-    schema = pa.schema([DOCUMENTS.schema.field(name) for name in names])
-    found = lake.read_table(dataset_name, DOCUMENTS, columns=names).cast(schema)
-    rows = found.filter(pc.is_valid(found["label"])).sort_by("document_id").to_pandas()
+    none = pa.schema([DOCUMENTS.schema.field(name) for name in names]).empty_table()
+    labelled = [
+        batch.filter(pc.is_valid(batch["label"]))
+        for batch in lake.stream_rows(dataset_name, DOCUMENTS, columns=names)
+    ]
+    rows = pa.concat_tables([none, *labelled]).sort_by("document_id").to_pandas()
     return Texts(
         document_id=rows["document_id"].to_numpy(dtype=object),
         text=join_texts(rows["title"], rows["text"]),

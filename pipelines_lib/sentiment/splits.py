@@ -37,7 +37,8 @@ def split_texts(texts: Texts, config: TextSplitConfig) -> TextParts:
 
     Raises:
         TrainingError: There are no labelled texts, fewer than two classes, a class with fewer than
-            three different texts, or a part or a class of the training part that is empty.
+            three different texts, fewer times than parts, or a part or a class of the training
+            part that is empty.
     """
     _refuse(texts)
     distinct, group = np.unique([text.strip() for text in texts.text], return_inverse=True)
@@ -46,6 +47,11 @@ def split_texts(texts: Texts, config: TextSplitConfig) -> TextParts:
         label=("label", "first"), time=("time", "min"), size=("label", "size")
     )
     if config.order == "time":
+        if groups["time"].nunique() < len(TextParts.__dataclass_fields__):
+            raise TrainingError(
+                "the documents have fewer times than there are parts: set split.order=random, or "
+                "name documents.time_column"
+            )
         groups["stratum"], groups["key"] = "", -groups["time"].to_numpy().astype(np.int64)
     else:
         groups["stratum"] = groups["label"]

@@ -1,4 +1,4 @@
-"""From the weights of tokens to the weights of the words that they are pieces of."""
+"""From the weights of tokens to those of the words, or characters, that they are pieces of."""
 
 import re
 from collections.abc import Sequence
@@ -29,3 +29,22 @@ def merge_words(
     number = np.minimum(number, len(words) - 1)
     totals = np.bincount(number, weights=weights)
     return [(word, float(total)) for (word, _), total in zip(words, totals, strict=False)]
+
+
+def merge_characters(
+    text: str, spans: Sequence[tuple[int, int]], weights: np.ndarray
+) -> list[tuple[str, float]]:
+    """Return the characters of a text that were read, and what each weighs.
+
+    One that is several in Unicode's form NFKC, as the ligature fi is, has the sum of their weights.
+    Arguments are those of `merge_words`.
+    """
+    if not len(spans):
+        return []
+    starts, ends = np.array(spans).T
+    first = np.flatnonzero(np.diff(starts, prepend=-1))
+    totals = np.add.reduceat(weights, first)
+    return [
+        (text[starts[place] : ends[place]], float(total))
+        for place, total in zip(first, totals, strict=True)
+    ]

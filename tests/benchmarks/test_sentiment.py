@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.sentiment import judge_folds, judge_once, make_config, read_corpora
+from benchmarks.sentiment import draw_folds, judge_folds, judge_once, make_config, read_corpora
 from pipelines_lib.config.overrides import apply_overrides
 from tests.texts import SMALL, make_reviews
 
@@ -65,3 +65,13 @@ def test_judge_folds_judges_every_text_once():
     apart = answer["only_ours_right"] - answer["only_baseline_right"]
     difference = answer["accuracy"] - answer["accuracy_baseline"]
     assert np.isclose(difference, apart / 60, atol=1e-5)
+
+
+def test_draw_folds_keeps_equal_texts_together_and_classes_even():
+    texts = make_reviews(40)
+    texts.text[1] = f" {texts.text[3]}"
+    fold_of = draw_folds(texts, folds=4, rng=np.random.default_rng(0))
+    assert fold_of[1] == fold_of[3]
+    for label in ("negative", "positive"):
+        counts = np.bincount(fold_of[texts.label == label], minlength=4)
+        assert counts.max() - counts.min() <= 2

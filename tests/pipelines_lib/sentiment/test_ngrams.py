@@ -28,7 +28,7 @@ def test_hash_ngrams_of_a_text_does_not_depend_on_its_neighbours(monkeypatch):
     texts = ["good film", "", "영화 최고", "🙂 wow", "x" * 50]
     together = rows(texts)
     assert together == [rows([text])[0] for text in texts]
-    monkeypatch.setattr(ngrams, "TEXTS_AT_ONCE", 2)
+    monkeypatch.setattr(ngrams, "CHARACTERS_AT_ONCE", 20)
     assert rows(texts) == together
 
 

@@ -113,3 +113,11 @@ def test_split_texts_by_time_refuses_a_class_that_is_only_new():
     texts = make_texts(a[0] + b[0], a[1] + b[1])
     with pytest.raises(TrainingError, match=r"no document of new .* set split\.order=random"):
         split_texts(texts, CONFIG.model_copy(update={"order": "time"}))
+
+
+def test_split_texts_by_time_refuses_texts_of_one_time():
+    texts = make_texts(*numbered(50, "x"))
+    texts.label[::2] = "y"
+    texts.time[:] = texts.time[0]
+    with pytest.raises(TrainingError, match=r"fewer times than there are parts: set split\.order"):
+        split_texts(texts, CONFIG.model_copy(update={"order": "time"}))

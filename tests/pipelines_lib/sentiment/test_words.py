@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipelines_lib.sentiment.words import merge_words
+from pipelines_lib.sentiment.words import merge_characters, merge_words
 
 
 def test_merge_words_adds_the_pieces_of_a_word():
@@ -30,3 +30,10 @@ def test_merge_words_gives_white_space_at_the_end_to_the_last_word():
 @pytest.mark.parametrize("text", ["", " \n "])
 def test_merge_words_finds_none_in_nothing(text):
     assert merge_words(text, [], np.zeros(0)) == []
+
+
+def test_merge_characters_shows_a_character_of_several_tokens_once():
+    spans = [(0, 1), (1, 2), (1, 2), (2, 3)]  # the ligature is read as f, i
+    found = merge_characters("oﬁn", spans, np.array([0.1, 0.2, 0.3, 0.4]))
+    assert found == [("o", 0.1), ("ﬁ", 0.5), ("n", 0.4)]
+    assert merge_characters("", [], np.array([1.0])) == []
