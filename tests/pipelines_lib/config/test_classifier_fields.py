@@ -38,7 +38,8 @@ PROOFS = SHARED | {
     "split.validation_share": SPLIT + "draws_the_shares_from_each_class",
     "split.test_share": SPLIT + "draws_the_shares_from_each_class",
     "split.seed": SPLIT + "goes_by_the_seed",
-    "training.loss": "sentiment/test_learn.py::test_train_members_learns_by_cross_entropy_alone",
+    "training.loss": "config/test_classifier.py::"
+    "test_config_refuses_a_loss_that_it_would_not_learn_by",
     "training.seed": FIT + "gives_the_same_weights_for_the_same_seed_and_others_for_another",
 }
 

@@ -97,7 +97,7 @@ def test_intervals_cover_nine_of_ten_at_every_step(
         target_kind=target_kind,
         interval_method=method,
         split=SPLIT,
-        training=TrainingConfig(max_epochs=6, batch_size=128, learning_rate=0.02),
+        training=TrainingConfig(max_epochs=6, batch_size=128, learning_rate=0.01),
     )
     metrics = fitted.evaluation.metrics
     assert 87 <= metrics["coverage_pct"] <= 93

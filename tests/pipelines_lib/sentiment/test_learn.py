@@ -26,16 +26,6 @@ def test_sum_of_answers_takes_one_answer_too():
     assert sum_of_answers(0.0)(logits, TARGET).item() == pytest.approx(-np.log(3 / 4))
 
 
-def test_train_members_learns_by_cross_entropy_alone(fit_texts):
-    # The losses of the loop are for series: a class has no distance to another.
-    texts = make_reviews(120)
-    one, other = (
-        fit_texts(texts, small_config(training={"max_epochs": 1, "loss": loss}))
-        for loss in ("mse", "mae")
-    )
-    assert one.evaluation.metrics == other.evaluation.metrics
-
-
 def test_learn_tokens_goes_on_with_the_tokenizer_that_an_interrupted_run_learned(tmp_path):
     kept, config = Kept(tmp_path / "run.safetensors"), small_config().tokenizer
     texts = make_reviews(100).text
