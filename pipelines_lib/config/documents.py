@@ -6,6 +6,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from pipelines_lib.config.base import DATASET_PATTERN, Config
+from pipelines_lib.errors import ConfigError
 
 
 class DocumentsConfig(Config):
@@ -94,3 +95,16 @@ class DocumentsConfig(Config):
         """Return `default_time` with its zone, UTC where it names none."""
         moment = datetime.fromisoformat(self.default_time)
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def require_documents(dataset: str, documents: DocumentsConfig) -> None:
+    """Refuse a dataset without documents, for what is nothing without them.
+
+    Raises:
+        ConfigError: It has none.
+    """
+    if documents.kind == "none":
+        raise ConfigError(
+            f"dataset {dataset} has documents.kind=none: name where its texts are "
+            "(documents.kind=files and documents.path)"
+        )

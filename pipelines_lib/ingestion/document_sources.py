@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipelines_lib.config import DatasetConfig
+from pipelines_lib.config.documents import require_documents
 from pipelines_lib.series.calendar import make_calendar, naive_times
 from pipelines_lib.sources.documents import DocumentFiles, DocumentSource
 from pipelines_lib.sources.headlines import HeadlineSource, Moves
@@ -22,7 +23,9 @@ def make_document_source(dataset: DatasetConfig, series_ids: Sequence[str] = ())
 
     Raises:
         SourceError: There is no file.
+        ConfigError: The dataset has no documents.
     """
+    require_documents(dataset.name, dataset.documents)
     config = dataset.documents
     if config.kind == "files":
         return DocumentFiles(config)

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from pipelines_lib.config import DatasetConfig
+from pipelines_lib.errors import ConfigError
 from pipelines_lib.ingestion.document_sources import make_document_source
 from pipelines_lib.ingestion.documents import ingest_documents
+from pipelines_lib.lake import list_datasets
 from pipelines_lib.sources.market import MarketSource
 from pipelines_lib.tables import DOCUMENTS
 
@@ -48,6 +50,12 @@ def test_ingest_documents_of_headlines_alone_and_of_a_fixed_calendar(lake):
     assert report.new == 3000
     spoken = lake.read_rows("hourly", DOCUMENTS)["series_ids"]
     assert set(spoken) == {"", "SYN001", "other", "SYN001 other"}
+
+
+def test_ingest_documents_refuses_a_dataset_without_documents(lake):
+    with pytest.raises(ConfigError, match=r"dataset texts has documents\.kind=none: name where"):
+        _ingest(lake)
+    assert list_datasets(lake) == []
 
 
 def test_make_document_source_gives_large_numbers_in_blocks():
