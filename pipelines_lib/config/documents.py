@@ -46,7 +46,7 @@ class DocumentsConfig(Config):
     series_column: str = Field(
         "",
         description="files: the column of the series a document speaks of, split at commas, "
-        "semicolons or spaces; empty: of none.",
+        "semicolons, tabs and line ends, for an id may have blanks; empty: of none.",
     )
     source_column: str = Field("", description="files: who published it; empty: the file's name.")
     language_column: str = Field("", description="files: the column of the language; empty: none.")

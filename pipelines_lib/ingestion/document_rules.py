@@ -136,13 +136,13 @@ def _in_stored_form(came: pd.DataFrame) -> pd.DataFrame:
 
 
 def _parse_series(values: pd.Series) -> pd.Series:
-    """Return series ids sorted, once each, a blank between; BAD_SERIES where one is none."""
+    """Return series ids sorted, once each, a comma between; BAD_SERIES where one is none."""
     codes, distinct = pd.factorize(values)
 
     def parse(text: str) -> str:
-        names = {name for name in re.split(r"[,;\s]+", text) if name}
+        names = {name.strip() for name in re.split(r"[,;\n\r\t]", text)} - {""}
         known = all(re.fullmatch(SERIES_PATTERN, name) for name in names)
-        return " ".join(sorted(names)) if known else BAD_SERIES
+        return ",".join(sorted(names)) if known else BAD_SERIES
 
     parsed = np.array([parse(text) for text in distinct], dtype=object)
     return pd.Series(parsed[codes] if len(codes) else [], dtype=object)

@@ -171,7 +171,8 @@ def _read_json(path: Path, lines: TextIO, headers: Mapping[str, str]) -> Iterato
             _refuse_missing(path, headers, list(dict.fromkeys(k for row in objects for k in row)))
             checked = True
         columns = {
-            role: [_as_text(row.get(header)) for row in objects] for role, header in headers.items()
+            role: [_as_text(row.get(header), _between(role)) for row in objects]
+            for role, header in headers.items()
         }
         malformed: list[dict[str, object]] = [
             {"line": line} for line, row in zip(taken, rows, strict=True) if row is None
@@ -188,15 +189,20 @@ def _parse_object(line: str) -> dict[str, Any] | None:
     return parsed if isinstance(parsed, dict) else None
 
 
-def _as_text(value: object) -> str:
-    """Return a value of JSON as text: nothing for null, a blank between the parts of a list."""
+def _between(role: str) -> str:
+    """Return what stands between the parts of a list: the id of a series may have blanks."""
+    return "," if role == "series_ids" else " "
+
+
+def _as_text(value: object, between: str) -> str:
+    """Return a value of JSON as text: nothing for null, the parts of a list joined."""
     match value:
         case None:
             return ""
         case str():
             return value
         case list():
-            return " ".join(map(_as_text, value))
+            return between.join(_as_text(part, between) for part in value)
         case _:
             return json.dumps(value, ensure_ascii=False)
 
@@ -215,20 +221,25 @@ def _read_parquet(path: Path, headers: Mapping[str, str]) -> Iterator[Chunk]:
         _refuse_missing(path, headers, file.schema_arrow.names)
         wanted = list(dict.fromkeys(headers.values()))
         for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=wanted):
-            columns = {role: _as_texts(batch.column(header)) for role, header in headers.items()}
+            columns = {
+                role: _as_texts(batch.column(header), _between(role))
+                for role, header in headers.items()
+            }
             yield _make_chunk(columns, begin + np.arange(batch.num_rows), [])
             begin += batch.num_rows
 
 
-def _as_texts(column: pa.Array) -> list[str] | pd.Series:
+def _as_texts(column: pa.Array, between: str) -> list[str] | pd.Series:
     """Return a column as texts, nothing for null; one of times as times."""
     kind = column.type
     if pa.types.is_dictionary(kind):
-        return _as_texts(column.dictionary_decode())
+        return _as_texts(column.dictionary_decode(), between)
     if pa.types.is_temporal(kind):
         return column.to_pandas()
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        return [" ".join(map(str, value or [])) for value in column.to_pylist()]
+        return [
+            between.join(_as_text(part, between) for part in v or []) for v in column.to_pylist()
+        ]
     if not (pa.types.is_binary(kind) or pa.types.is_large_binary(kind)):
         column = column.cast(pa.large_string())
     raw = column.cast(pa.large_binary()).to_pylist()

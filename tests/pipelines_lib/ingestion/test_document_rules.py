@@ -38,7 +38,7 @@ def _check(*documents, ids="given", **raw):
         ({"text": "\0"}, "no_text"),
         ({"text": "\udcb0\udca1"}, "broken_encoding"),
         ({"text": "", "label": "\ud800"}, "broken_encoding"),
-        ({"series_ids": "SYN001 -x"}, "bad_series"),
+        ({"series_ids": "SYN001, -x"}, "bad_series"),
         ({"series_ids": "a" * 65}, "bad_series"),
         ({"document_id": "", "time": "", "text": ""}, "no_id"),
     ],
@@ -112,9 +112,10 @@ def test_check_documents_reads_times_in_utc_to_the_second():
 
 
 def test_check_documents_splits_and_sorts_series():
-    given = ["B,A", " A;B ,A\t005930", "", " , "]
+    given = ["B,A", " A;B ,A\t005930\nsensor 1", "", " , ", "sensor 1", "sensor 2, sensor 1"]
     good = _check(*({"series_ids": text} for text in given)).good
-    assert good["series_ids"].tolist() == ["A B", "005930 A B", "", ""]
+    together = ["A,B", "005930,A,B,sensor 1", "", "", "sensor 1", "sensor 1,sensor 2"]
+    assert good["series_ids"].tolist() == together
 
 
 def test_check_documents_drops_nul_and_takes_an_empty_label_for_none():

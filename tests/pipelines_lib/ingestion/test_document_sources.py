@@ -55,7 +55,7 @@ def test_ingest_documents_of_headlines_alone_and_of_a_fixed_calendar(lake):
     report = ingest_documents(lake, dataset, ingest_id="i", at=AT, series_ids=["SYN001", "other"])
     assert report.new == 3000
     spoken = lake.read_rows("hourly", DOCUMENTS)["series_ids"]
-    assert set(spoken) == {"", "SYN001", "other", "SYN001 other"}
+    assert set(spoken) == {"", "SYN001", "other", "SYN001,other"}
 
 
 def test_ingest_documents_refuses_a_dataset_without_documents(lake):

@@ -60,7 +60,7 @@ def test_read_part_of_tsv_takes_quotes_as_text(tmp_path):
 def test_read_part_of_json_lines_tells_numbers_lists_and_nulls(tmp_path):
     path = _write(
         tmp_path / "news.jsonl",
-        json.dumps({"id": 7, "time": "2024-01-02T09:00", "text": "가 😀", "about": ["A", "B"]}),
+        json.dumps({"id": 7, "time": "2024-01-02T09:00", "text": "가 😀", "about": ["A", "B 1"]}),
         "",
         json.dumps({"id": "x", "time": None, "text": "null"}),
         '{"id": "broken',
@@ -68,7 +68,7 @@ def test_read_part_of_json_lines_tells_numbers_lists_and_nulls(tmp_path):
     )
     rows, malformed = _read(path, series_column="about")
     assert rows["document_id"].tolist() == ["7", "x"]
-    assert rows["series_ids"].tolist() == ["A B", ""]
+    assert rows["series_ids"].tolist() == ["A,B 1", ""]
     assert rows["time"].tolist() == ["2024-01-02T09:00", ""]
     assert rows["text"].tolist() == ["가 😀", "null"]
     assert malformed == [{"line": '{"id": "broken'}, {"line": "[1, 2]"}]
@@ -77,14 +77,19 @@ def test_read_part_of_json_lines_tells_numbers_lists_and_nulls(tmp_path):
 def test_read_part_of_parquet_takes_times_and_lists(tmp_path):
     path = tmp_path / "news.parquet"
     when = pd.Timestamp("2024-01-02 09:00", tz="Asia/Seoul")
-    columns = {"id": [1, 2], "time": [when, None], "text": ["한", None], "about": [["A"], None]}
+    columns = {
+        "id": [1, 2],
+        "time": [when, None],
+        "text": ["한", None],
+        "about": [["A 1", None, "B"], None],
+    }
     pq.write_table(pa.table(columns), path)
     rows, _ = _read(path, series_column="about")
     assert rows["document_id"].tolist() == ["1", "2"]
     assert rows["time"].iloc[0] == pd.Timestamp("2024-01-02 00:00", tz="UTC")
     assert rows["time"].isna().tolist() == [False, True]
     assert rows["text"].tolist() == ["한", ""]
-    assert rows["series_ids"].tolist() == ["A", ""]
+    assert rows["series_ids"].tolist() == ["A 1,,B", ""]
 
 
 def test_read_part_of_lines_names_the_class_by_the_file(tmp_path):
