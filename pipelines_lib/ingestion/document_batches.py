@@ -14,6 +14,7 @@ import pandas as pd
 
 from pipelines_lib.errors import SourceError
 from pipelines_lib.ingestion.document_digests import find_repeated, note_places
+from pipelines_lib.ingestion.document_ids import Occurrences
 from pipelines_lib.ingestion.document_rules import CheckedDocuments, check_documents
 from pipelines_lib.sources.document_readers import BATCH_ROWS
 from pipelines_lib.sources.documents import DocumentSource
@@ -86,9 +87,10 @@ def _check_parts(
     for number, part in enumerate(parts):
         if part in failures:
             continue
+        seen = Occurrences()
         try:
             for raw in source.read_part(part):
-                checked = check_documents(raw, ids=source.ids, at=at)
+                checked = check_documents(raw, ids=source.ids, at=at, seen=seen)
                 yield number, len(raw.rows) + len(raw.malformed), checked
         except SourceError as error:
             if len(parts) == 1:

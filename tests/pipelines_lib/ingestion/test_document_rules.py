@@ -1,12 +1,12 @@
 """The rules of documents: what each marks, what is kept as it came, what an id is made of."""
 
-import hashlib
 import json
 from datetime import UTC, datetime
 
 import pandas as pd
 import pytest
 
+from pipelines_lib.ingestion.document_ids import Occurrences
 from pipelines_lib.ingestion.document_rules import DOCUMENT_RULES, MAX_ROW, check_documents
 from pipelines_lib.sources.documents import ROLES, RawDocuments
 
@@ -23,7 +23,7 @@ def _raw(*documents, malformed=(), file="news.csv"):
 
 
 def _check(*documents, ids="given", **raw):
-    return check_documents(_raw(*documents, **raw), ids=ids, at=AT)
+    return check_documents(_raw(*documents, **raw), ids=ids, at=AT, seen=Occurrences())
 
 
 @pytest.mark.parametrize(
@@ -123,25 +123,3 @@ def test_check_documents_drops_nul_and_takes_an_empty_label_for_none():
     assert good["text"].tolist() == [" ab ", "text"]
     assert good["label"].tolist()[0] == "1"
     assert good["label"].isna().tolist() == [False, True]
-
-
-def test_check_documents_makes_ids_of_time_source_title_and_text():
-    same = {"title": "t", "text": "x", "source": "wire"}
-    documents = [same, same | {"label": "1", "language": "en"}, same | {"text": "y"}]
-    ids = _check(*documents, ids="content").good["document_id"].tolist()
-    expected = hashlib.sha256(b"2024-01-02T00:00:00Z\0wire\0t\0x").hexdigest()[:16]
-    assert ids[:2] == [expected, expected]
-    assert ids[2] != expected
-
-
-def test_check_documents_makes_one_id_of_a_document_in_two_files():
-    (first,) = _check({}, ids="content", file="monday.csv").good["document_id"]
-    (second,) = _check({}, ids="content", file="tuesday.csv").good["document_id"]
-    assert first == second
-
-
-def test_check_documents_makes_an_id_for_each_row_where_rows_count():
-    ids = _check({}, {}, ids="row").good["document_id"]
-    others = _check({}, {}, ids="row", file="other.csv").good["document_id"]
-    assert len({*ids, *others}) == 4
-    assert ids.tolist() == _check({}, {}, ids="row").good["document_id"].tolist()

@@ -163,6 +163,9 @@ def test_ingest_documents_counts_every_line_of_a_corpus(lake, folder, ingest):
         ("Korean", "Baik"),
     ]
     assert ingest("second", label_from_file=True).unchanged == 4
+    (folder / "Korean.txt").write_text("Choi\nAhn\nBaik\nAhn\n", encoding="utf-8")
+    report = ingest("third", label_from_file=True)
+    assert (report.new, report.unchanged) == (1, 4)
 
 
 def test_ingest_documents_killed_between_batches_ends_in_the_same_table(
