@@ -53,6 +53,6 @@ def make_moves(dataset: DatasetConfig, market: MarketSource, series_ids: Sequenc
     calendar = make_calendar(dataset)
     # Where a step ends for documents, as in Calendar.document_positions: one that counts for it has
     # to foretell the step after it.
-    closes = calendar.closes
-    ends = times if closes is None else closes[calendar.positions(times)]
+    sessions = calendar.closes
+    ends = times if sessions is None else sessions[calendar.positions(times)]
     return Moves(ends, tuple(series_ids), returns)
