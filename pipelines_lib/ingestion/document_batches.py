@@ -68,10 +68,12 @@ def _judge_parts(
 ) -> Iterator[JudgedBatch]:
     repeated = {}
     if not source.unique:
-        repeated = find_repeated(
-            note_places(checked.good, part)
+        noted = [
+            (part, note_places(checked.good, part))
             for part, _, checked in _check_parts(source, parts, at, failures)
-        )
+        ]
+        # What a file noted before it failed is not given out: it must not hide another's.
+        repeated = find_repeated(places for part, places in noted if parts[part] not in failures)
     nothing = np.empty(0, dtype="int64")
     for part, read, checked in _check_parts(source, parts, at, failures):
         again = checked.good["row"].isin(repeated.get(part, nothing))

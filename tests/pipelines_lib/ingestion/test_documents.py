@@ -230,6 +230,18 @@ def test_ingest_documents_stores_the_others_where_a_file_fails(lake, folder, ing
         ingest()
 
 
+def test_ingest_documents_does_not_count_what_a_file_said_before_it_failed(
+    lake, folder, ingest, monkeypatch
+):
+    monkeypatch.setattr(document_readers, "BATCH_ROWS", 1)
+    _write(folder / "a.csv", "1,2024-01-02,x", "2,2024-01-02,y")
+    _write(folder / "b.csv", "1,2024-01-03,newer", '3,2024-01-03,"open', "2,2024-01-03,inside")
+    report = ingest()
+    assert set(report.failures) == {"b.csv"}
+    assert (report.read, report.new, report.repeated) == (2, 2, 0)
+    assert _texts(lake) == {"1": "x", "2": "y"}
+
+
 def test_ingest_documents_says_so_where_nothing_can_be_stored(lake, folder, ingest):
     _write(folder / "a.csv", "1,Tuesday,x", "2,Friday,y")
     with pytest.raises(SourceError, match=r"none of the 2 documents .* \(no_time 2: the time"):
