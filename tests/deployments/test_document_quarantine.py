@@ -80,6 +80,8 @@ def test_print_documents_shows_broken_bytes_on_a_strict_terminal():
     ("arguments", "said"),
     [
         (["--rule", "future_time"], "no document in quarantine with rule='future_time'"),
+        (["--rule", "foo"], "no document in quarantine with rule='foo' (it has no_text, no_time)"),
+        (["--series", "A"], "documents of stories are not held by series: leave out --series A"),
         (["--release"], "documents of stories are not released: correct the source"),
     ],
 )
