@@ -123,8 +123,12 @@ def quarantine(
     lake = Lake(load_settings().lake_location)
     declared = read_dataset(lake, dataset)
     console = Console(width=None if sys.stdout.isatty() else 100)
-    of_documents = declared.has_documents and rule in RULE_NAMES
-    if release and (of_documents or not declared.has_series):
+    of_documents = declared.has_documents and (rule in RULE_NAMES or not declared.has_series)
+    if series and of_documents:
+        raise ConfigError(
+            f"documents of {dataset} are not held by series: leave out --series {series}"
+        )
+    if release and of_documents:
         raise ConfigError(
             f"documents of {dataset} are not released: correct the source, and ingest them again"
         )
@@ -132,7 +136,7 @@ def quarantine(
         if declared.has_series and not of_documents:
             held = list_quarantine(lake, dataset, rule=rule, series_id=series)
             print_quarantine(held, declared, console, limit=limit)
-        if declared.has_documents and (of_documents or not (rule or series)):
+        if of_documents or (declared.has_documents and not (rule or series)):
             texts = list_document_quarantine(lake, dataset, rule=rule)
             print_documents(texts, dataset, console, limit=limit)
         return

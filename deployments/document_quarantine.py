@@ -59,5 +59,6 @@ def _shorten(row: str) -> str:
 
 
 def _cut(text: str) -> str:
-    line = " ".join(text.split())
+    # A byte that was no UTF-8 is a lone surrogate, which a terminal cannot be given.
+    line = " ".join(text.encode("utf-8", "backslashreplace").decode().split())
     return line if len(line) <= SHOWN_CHARACTERS else f"{line[:SHOWN_CHARACTERS]}…"

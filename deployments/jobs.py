@@ -12,6 +12,7 @@ import yaml
 from deployments.environment import load_settings
 from pipelines_lib.config.ablation import sentiment_variant
 from pipelines_lib.config.backtest import read_variants
+from pipelines_lib.config.documents import require_documents
 from pipelines_lib.config.overrides import (
     explain,
     find_path,
@@ -158,7 +159,7 @@ def resolve_parameters(job: Job, overrides: Sequence[str] = ()) -> dict[str, Any
     except (ParameterTypeError, SignatureMismatchError) as error:
         raise ConfigError(f"job {job.name}: {_readable(error)}") from error
     try:
-        _check_together(resolved)
+        _check_together(job.flow_name, resolved)
     except ConfigError as error:
         raise ConfigError(f"job {job.name}: {error}") from error
     return resolved
@@ -170,8 +171,10 @@ def run_job(job: Job, overrides: Sequence[str] = ()) -> Any:
     return job.load_flow()(**parameters)
 
 
-def _check_together(resolved: dict[str, Any]) -> None:
-    """Refuse variants, spaces and ablations that make no sense, as the flows do once they run."""
+def _check_together(flow_name: str, resolved: dict[str, Any]) -> None:
+    """Refuse parameters that make no sense together, as the flows do once they run."""
+    if flow_name == "train_classifier":
+        require_documents(resolved["dataset"].name, resolved["dataset"].documents)
     if variants := resolved.get("variants"):
         read_variants(resolved["forecaster"], variants)
     if "sentiment_features" in resolved:

@@ -289,7 +289,7 @@ DOCUMENTS = Table(
     (
         Column("document_id", TEXT, "the document: one seen twice counts once"),
         Column("time", TIME, "UTC time of publication, to the second"),
-        Column("series_ids", TEXT, "the series it speaks of, sorted, a space between; empty: none"),
+        Column("series_ids", TEXT, "the series it speaks of, sorted, a comma between; empty: none"),
         Column("source", TEXT, "who published it"),
         Column("language", TEXT, "its language, as the source names it; empty: unknown"),
         Column("title", TEXT, "its title; empty: none"),
@@ -320,7 +320,7 @@ POLARITIES = Table(
         Column("scorer", TEXT, "registered name of the model"),
         Column("model_version", TEXT, "registered version of the model"),
         Column("time", TIME, "UTC time of publication"),
-        Column("series_ids", TEXT, "the series it speaks of, sorted, a space between; empty: none"),
+        Column("series_ids", TEXT, "the series it speaks of, sorted, a comma between; empty: none"),
         Column("label", TEXT, "the likeliest class"),
         Column("probability", REAL, "its calibrated probability"),
         Column("polarity", REAL, "sentiment in [-1, 1]; null: the classes have none"),

@@ -6,6 +6,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from pipelines_lib.config.base import DATASET_PATTERN, Config
+from pipelines_lib.errors import ConfigError
 
 
 class DocumentsConfig(Config):
@@ -45,7 +46,7 @@ class DocumentsConfig(Config):
     series_column: str = Field(
         "",
         description="files: the column of the series a document speaks of, split at commas, "
-        "semicolons or spaces; empty: of none.",
+        "semicolons, tabs and line ends, for an id may have blanks; empty: of none.",
     )
     source_column: str = Field("", description="files: who published it; empty: the file's name.")
     language_column: str = Field("", description="files: the column of the language; empty: none.")
@@ -94,3 +95,16 @@ class DocumentsConfig(Config):
         """Return `default_time` with its zone, UTC where it names none."""
         moment = datetime.fromisoformat(self.default_time)
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def require_documents(dataset: str, documents: DocumentsConfig) -> None:
+    """Refuse a dataset without documents, for what is nothing without them.
+
+    Raises:
+        ConfigError: It has none.
+    """
+    if documents.kind == "none":
+        raise ConfigError(
+            f"dataset {dataset} has documents.kind=none: name where its texts are "
+            "(documents.kind=files and documents.path)"
+        )

@@ -14,6 +14,7 @@ import pandas as pd
 
 from pipelines_lib.errors import SourceError
 from pipelines_lib.ingestion.document_digests import find_repeated, note_places
+from pipelines_lib.ingestion.document_ids import Occurrences
 from pipelines_lib.ingestion.document_rules import CheckedDocuments, check_documents
 from pipelines_lib.sources.document_readers import BATCH_ROWS
 from pipelines_lib.sources.documents import DocumentSource
@@ -67,10 +68,12 @@ def _judge_parts(
 ) -> Iterator[JudgedBatch]:
     repeated = {}
     if not source.unique:
-        repeated = find_repeated(
-            note_places(checked.good, part)
+        noted = [
+            (part, note_places(checked.good, part))
             for part, _, checked in _check_parts(source, parts, at, failures)
-        )
+        ]
+        # What a file noted before it failed is not given out: it must not hide another's.
+        repeated = find_repeated(places for part, places in noted if parts[part] not in failures)
     nothing = np.empty(0, dtype="int64")
     for part, read, checked in _check_parts(source, parts, at, failures):
         again = checked.good["row"].isin(repeated.get(part, nothing))
@@ -86,9 +89,10 @@ def _check_parts(
     for number, part in enumerate(parts):
         if part in failures:
             continue
+        seen = Occurrences()
         try:
             for raw in source.read_part(part):
-                checked = check_documents(raw, ids=source.ids, at=at)
+                checked = check_documents(raw, ids=source.ids, at=at, seen=seen)
                 yield number, len(raw.rows) + len(raw.malformed), checked
         except SourceError as error:
             if len(parts) == 1:

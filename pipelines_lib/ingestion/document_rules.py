@@ -4,7 +4,6 @@ A row answers to the first rule that it breaks and goes to quarantine as it came
 text as it came: only NUL characters, which tables cannot hold, are dropped.
 """
 
-import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -15,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines_lib.config.base import SERIES_PATTERN
+from pipelines_lib.ingestion.document_ids import Occurrences, make_content_ids, make_row_ids
 from pipelines_lib.sources.documents import ROLES, RawDocuments
 from pipelines_lib.sources.rows import parse_times
 
@@ -86,21 +86,26 @@ DOCUMENT_RULES = (MALFORMED, BROKEN_ENCODING, *JUDGED)
 """In the order in which they judge; what breaks the first two cannot be put into stored form."""
 
 
-def check_documents(raw: RawDocuments, *, ids: str, at: datetime) -> CheckedDocuments:
+def check_documents(
+    raw: RawDocuments, *, ids: str, at: datetime, seen: Occurrences
+) -> CheckedDocuments:
     """Judge rows by the rules.
 
     Args:
         raw: The rows as they came.
         ids: What an id is: `given`, made of the `content`, or of the `row` as well.
         at: When the ingest began, UTC.
+        seen: The rows of the same file so far, which count where ids are made of the row.
     """
     held = [_hold(MALFORMED, [{"file": raw.file} | row for row in raw.malformed])]
     broken = _has_surrogate(raw.rows)
     held.append(_hold(BROKEN_ENCODING, _as_dicts(raw.rows[broken], raw.file)))
     came = raw.rows[~broken].reset_index(drop=True)
     rows = _in_stored_form(came)
-    if ids != "given":
-        rows["document_id"] = _make_ids(rows, raw.file, with_row=ids == "row")
+    if ids == "content":
+        rows["document_id"] = make_content_ids(rows, raw.file)
+    elif ids == "row":
+        rows["document_id"] = make_row_ids(rows, raw.file, seen)
     good = np.ones(len(rows), dtype=bool)
     for rule in JUDGED:
         broken = good & rule.broken(rows, at)
@@ -136,32 +141,16 @@ def _in_stored_form(came: pd.DataFrame) -> pd.DataFrame:
 
 
 def _parse_series(values: pd.Series) -> pd.Series:
-    """Return series ids sorted, once each, a blank between; BAD_SERIES where one is none."""
+    """Return series ids sorted, once each, a comma between; BAD_SERIES where one is none."""
     codes, distinct = pd.factorize(values)
 
     def parse(text: str) -> str:
-        names = {name for name in re.split(r"[,;\s]+", text) if name}
+        names = {name.strip() for name in re.split(r"[,;\n\r\t]", text)} - {""}
         known = all(re.fullmatch(SERIES_PATTERN, name) for name in names)
-        return " ".join(sorted(names)) if known else BAD_SERIES
+        return ",".join(sorted(names)) if known else BAD_SERIES
 
     parsed = np.array([parse(text) for text in distinct], dtype=object)
     return pd.Series(parsed[codes] if len(codes) else [], dtype=object)
-
-
-def _make_ids(rows: pd.DataFrame, file: str, *, with_row: bool) -> list[str]:
-    """Return the first 16 digits of SHA-256 over time, source, title and text.
-
-    A source that is only the file's name does not count: the same document in two files is one.
-    `with_row`: file and number of the row count as well, so that equal rows are documents of
-    their own.
-    """
-    moments = rows["time"].dt.strftime("%Y-%m-%dT%H:%M:%SZ").fillna("")
-    parts = [moments, rows["source"].where(rows["source"] != file, ""), rows["title"], rows["text"]]
-    if with_row:
-        parts += [pd.Series(file, index=rows.index, dtype=object), rows["row"].astype(str)]
-    return [
-        hashlib.sha256("\0".join(row).encode()).hexdigest()[:16] for row in zip(*parts, strict=True)
-    ]
 
 
 def _as_dicts(rows: pd.DataFrame, file: str) -> list[dict[str, object]]:

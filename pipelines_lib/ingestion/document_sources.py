@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipelines_lib.config import DatasetConfig
+from pipelines_lib.config.documents import require_documents
 from pipelines_lib.series.calendar import make_calendar, naive_times
 from pipelines_lib.sources.documents import DocumentFiles, DocumentSource
 from pipelines_lib.sources.headlines import HeadlineSource, Moves
@@ -22,7 +23,9 @@ def make_document_source(dataset: DatasetConfig, series_ids: Sequence[str] = ())
 
     Raises:
         SourceError: There is no file.
+        ConfigError: The dataset has no documents.
     """
+    require_documents(dataset.name, dataset.documents)
     config = dataset.documents
     if config.kind == "files":
         return DocumentFiles(config)
@@ -39,7 +42,7 @@ def make_document_source(dataset: DatasetConfig, series_ids: Sequence[str] = ())
 
 
 def make_moves(dataset: DatasetConfig, market: MarketSource, series_ids: Sequence[str]) -> Moves:
-    """Return when the steps of a synthetic market end, and how its shares moved in them."""
+    """Return until when documents count for the steps of a market, and how its shares moved."""
     bars = market.fetch_rows(dict.fromkeys(series_ids), end=None).rows
     closes = bars.pivot_table(index="time", columns="series_id", values="close", aggfunc="last")
     prices = closes.reindex(columns=list(series_ids)).to_numpy("float64")
@@ -48,8 +51,8 @@ def make_moves(dataset: DatasetConfig, market: MarketSource, series_ids: Sequenc
     returns[~np.isfinite(returns)] = 0.0
     times = naive_times(closes.index.to_series())
     calendar = make_calendar(dataset)
-    if calendar.closes is None:
-        ends = times + np.timedelta64(calendar.step_minutes, "m")
-    else:
-        ends = calendar.closes[calendar.positions(times)]
+    # Where a step ends for documents, as in Calendar.document_positions: one that counts for it has
+    # to foretell the step after it.
+    sessions = calendar.closes
+    ends = times if sessions is None else sessions[calendar.positions(times)]
     return Moves(ends, tuple(series_ids), returns)

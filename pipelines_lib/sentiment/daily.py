@@ -32,7 +32,7 @@ def make_daily(
     """Compute the sentiment of every series and step that documents speak of.
 
     Args:
-        documents: Batches, in any order, of `series_ids` (a space between; empty: none), `time` of
+        documents: Batches, in any order, of `series_ids` (a comma between; empty: none), `time` of
             publication and `polarity`, null where there is none: such a document is left out, as
             is one that counts for no known step. One that speaks of two series counts for both.
         calendar: Says which step a document counts for.
@@ -106,7 +106,7 @@ def _tally(batch: pa.Table, calendar: Calendar) -> pa.Table:
     batch = batch.filter(pc.is_valid(batch["polarity"])).combine_chunks()
     if batch.num_rows == 0:
         return TALLY.empty_table()
-    named = pc.split_pattern(batch["series_ids"].fill_null("").chunk(0), " ")
+    named = pc.split_pattern(batch["series_ids"].fill_null("").chunk(0), ",")
     document = pc.list_parent_indices(named).to_numpy()
     times = batch["time"].cast(pa.timestamp("us")).to_numpy()
     polarity = np.rint(batch["polarity"].to_numpy() * MILLIONTHS).astype("int64")[document]

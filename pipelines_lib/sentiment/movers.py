@@ -109,7 +109,7 @@ def _headlines(
         dataset.name, DOCUMENTS, columns=["document_id", "title", "text"], start=first, end=until
     )
     said = said.dropna(subset=["polarity"]).merge(texts, on="document_id")
-    said = said.assign(series_id=said["series_ids"].str.split(" ")).explode("series_id")
+    said = said.assign(series_id=said["series_ids"].str.split(",")).explode("series_id")
     said = said.merge(moved[["series_id", "model_version"]], on=["series_id", "model_version"])
     said = said.assign(strength=said["polarity"].abs()).sort_values(
         ["strength", "document_id"], ascending=[False, True]

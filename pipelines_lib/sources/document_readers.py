@@ -22,6 +22,9 @@ from pipelines_lib.errors import SourceError, shown
 BATCH_ROWS = 20_000
 """Rows of a file in memory at a time."""
 
+MAX_FIELD = 16 * 2**20
+"""Characters of a field of CSV; a longer one is a quote that never closes, not a text."""
+
 FORMATS = {
     ".csv": "csv",
     ".tsv": "tsv",
@@ -79,7 +82,7 @@ def read_chunks(path: Path, headers: Mapping[str, str], file_format: str) -> Ite
         with path.open(encoding="utf-8-sig", errors="surrogateescape", newline=newline) as lines:
             match file_format:
                 case "csv":
-                    yield from _read_fields(path, _split_csv(lines), headers)
+                    yield from _read_fields(path, _split_csv(path, lines), headers)
                 case "tsv":
                     rows = (line.split("\t") if line else [] for line in _strip(lines))
                     yield from _read_fields(path, rows, headers)
@@ -98,39 +101,60 @@ def _strip(lines: TextIO) -> Iterator[str]:
     return (line.removesuffix("\n").removesuffix("\r") for line in lines)
 
 
-def _split_csv(lines: TextIO) -> Iterator[list[str] | str]:
-    """Yield the fields of each row; where they cannot be told apart, the reason."""
-    reader = csv.reader(lines)
+def _split_csv(path: Path, lines: TextIO) -> Iterator[list[str]]:
+    """Yield the fields of each row.
+
+    Raises:
+        SourceError: A quote never closes. What follows it is inside or outside of a text, none can
+            tell: to go on would take lines of a text for rows.
+    """
+    csv.field_size_limit(MAX_FIELD)  # of the whole process; its 131,072 are less than a filing
+    ended = False
+
+    def until_the_end() -> Iterator[str]:
+        nonlocal ended
+        yield from lines
+        ended = True
+
+    reader = csv.reader(until_the_end())
     while True:
+        line = reader.line_num + 1
         try:
-            yield next(reader)
-        except StopIteration:
+            row = next(reader, None)
+        except csv.Error as error:
+            raise SourceError(_unclosed(path, line, str(error))) from error
+        if row is None:
             return
-        except csv.Error as error:  # the next row begins on the next line
-            yield f"line {reader.line_num}: {error}"
+        if ended:  # a row ends with its line, unless a quote is open
+            why = "the file ends inside a quote"
+            raise SourceError(_unclosed(path, line, why), transient=True)  # may be half written
+        yield row
+
+
+def _unclosed(path: Path, line: int, why: str) -> str:
+    return (
+        f"{path} cannot be read from line {line} on ({why}): close the quote that the row there "
+        "opens, or double it where it is part of the text"
+    )
 
 
 def _read_fields(
-    path: Path, rows: Iterator[list[str] | str], headers: Mapping[str, str]
+    path: Path, rows: Iterator[list[str]], headers: Mapping[str, str]
 ) -> Iterator[Chunk]:
     filled = (row for row in rows if row)
     first = next(filled, None)
     if first is None:
         return
-    if isinstance(first, str):
-        raise SourceError(f"{path} has no header that can be read ({first}): write it again")
     names = [name.strip() for name in first]
     _refuse_missing(path, headers, names)
     at = {role: names.index(header) for role, header in headers.items()}
     begin = 0
     while taken := list(islice(filled, BATCH_ROWS)):
-        whole = [isinstance(row, list) and len(row) == len(names) for row in taken]
+        whole = [len(row) == len(names) for row in taken]
         good = np.flatnonzero(whole)
         columns = {role: [taken[i][k] for i in good] for role, k in at.items()}
         malformed: list[dict[str, object]] = [
-            {"line": row} if isinstance(row, str) else {"fields": row}
-            for row, is_whole in zip(taken, whole, strict=True)
-            if not is_whole
+            {"fields": row} for row, is_whole in zip(taken, whole, strict=True) if not is_whole
         ]
         yield _make_chunk(columns, begin + good, malformed)
         begin += len(taken)
@@ -147,7 +171,8 @@ def _read_json(path: Path, lines: TextIO, headers: Mapping[str, str]) -> Iterato
             _refuse_missing(path, headers, list(dict.fromkeys(k for row in objects for k in row)))
             checked = True
         columns = {
-            role: [_as_text(row.get(header)) for row in objects] for role, header in headers.items()
+            role: [_as_text(row.get(header), _between(role)) for row in objects]
+            for role, header in headers.items()
         }
         malformed: list[dict[str, object]] = [
             {"line": line} for line, row in zip(taken, rows, strict=True) if row is None
@@ -164,15 +189,20 @@ def _parse_object(line: str) -> dict[str, Any] | None:
     return parsed if isinstance(parsed, dict) else None
 
 
-def _as_text(value: object) -> str:
-    """Return a value of JSON as text: nothing for null, a blank between the parts of a list."""
+def _between(role: str) -> str:
+    """Return what stands between the parts of a list: the id of a series may have blanks."""
+    return "," if role == "series_ids" else " "
+
+
+def _as_text(value: object, between: str) -> str:
+    """Return a value of JSON as text: nothing for null, the parts of a list joined."""
     match value:
         case None:
             return ""
         case str():
             return value
         case list():
-            return " ".join(map(_as_text, value))
+            return between.join(_as_text(part, between) for part in value)
         case _:
             return json.dumps(value, ensure_ascii=False)
 
@@ -191,20 +221,25 @@ def _read_parquet(path: Path, headers: Mapping[str, str]) -> Iterator[Chunk]:
         _refuse_missing(path, headers, file.schema_arrow.names)
         wanted = list(dict.fromkeys(headers.values()))
         for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=wanted):
-            columns = {role: _as_texts(batch.column(header)) for role, header in headers.items()}
+            columns = {
+                role: _as_texts(batch.column(header), _between(role))
+                for role, header in headers.items()
+            }
             yield _make_chunk(columns, begin + np.arange(batch.num_rows), [])
             begin += batch.num_rows
 
 
-def _as_texts(column: pa.Array) -> list[str] | pd.Series:
+def _as_texts(column: pa.Array, between: str) -> list[str] | pd.Series:
     """Return a column as texts, nothing for null; one of times as times."""
     kind = column.type
     if pa.types.is_dictionary(kind):
-        return _as_texts(column.dictionary_decode())
+        return _as_texts(column.dictionary_decode(), between)
     if pa.types.is_temporal(kind):
         return column.to_pandas()
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        return [" ".join(map(str, value or [])) for value in column.to_pylist()]
+        return [
+            between.join(_as_text(part, between) for part in v or []) for v in column.to_pylist()
+        ]
     if not (pa.types.is_binary(kind) or pa.types.is_large_binary(kind)):
         column = column.cast(pa.large_string())
     raw = column.cast(pa.large_binary()).to_pylist()

@@ -32,8 +32,8 @@ class RawDocuments:
 class DocumentSource(Protocol):
     """A place that documents come from, part by part, each part as a stream.
 
-    `ids` says what an id is: `given` by the source, made of the `content`, or of the `row` as
-    well, so that equal texts of a corpus all count. `unique`: no id can come twice.
+    `ids` says what an id is: `given` by the source, made of the `content`, or of the `row`, so
+    that equal texts of a corpus all count. `unique`: no id can come twice.
     """
 
     ids: Literal["given", "content", "row"]

@@ -42,7 +42,10 @@ WEEKEND = 0.35
 
 @dataclass(frozen=True)
 class Moves:
-    """When the steps of a market end, datetime64[us] (n,), and log returns in them (n, series)."""
+    """How a market moved: log returns in its steps (n, series).
+
+    `ends`, datetime64[us] (n,), is until when, inclusive, documents count for each step.
+    """
 
     ends: np.ndarray
     series_ids: tuple[str, ...]

@@ -1,12 +1,17 @@
 """The command `tidewatch quarantine` on a lake that holds documents back."""
 
+import io
+import json
 import re
 import sys
 from datetime import UTC, datetime
 
+import pandas as pd
 import pytest
+from rich.console import Console
 
 from deployments.cli import main
+from deployments.document_quarantine import print_documents
 from pipelines_lib.config import DatasetConfig, DocumentsConfig
 from pipelines_lib.ingestion.documents import ingest_documents
 from pipelines_lib.lake import Lake
@@ -62,10 +67,21 @@ def test_quarantine_shows_some_and_counts_the_rest(quarantine):
     assert "and 2 more: --limit shows more" in quarantine("--limit", "1")[1]
 
 
+def test_print_documents_shows_broken_bytes_on_a_strict_terminal():
+    row = json.dumps({"file": "a.csv", "text": "\udcb0 and 한"})
+    held = pd.DataFrame({"rule": ["broken_encoding"], "row": [row], "reason": ["no UTF-8"]})
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="strict")
+    print_documents(held, "stories", Console(file=terminal, width=100), limit=1)
+    terminal.seek(0)
+    assert "text \\udcb0 and 한" in terminal.read()
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["--rule", "future_time"], "no document in quarantine with rule='future_time'"),
+        (["--rule", "foo"], "no document in quarantine with rule='foo' (it has no_text, no_time)"),
+        (["--series", "A"], "documents of stories are not held by series: leave out --series A"),
         (["--release"], "documents of stories are not released: correct the source"),
     ],
 )

@@ -159,6 +159,14 @@ def test_resolve_parameters_refuses_what_a_flow_would_refuse_later(name, overrid
         resolve_parameters(find_job(name), [override])
 
 
+def test_resolve_parameters_refuses_to_train_a_classifier_of_no_documents():
+    entrypoint = "flows/train_classifier.py:train_classifier"
+    job = Job("x", entrypoint, parameters={"dataset": {"name": "prices"}})
+    sentence = r"job x: dataset prices has documents\.kind=none: name where its texts are"
+    with pytest.raises(ConfigError, match=sentence):
+        resolve_parameters(job)
+
+
 def test_help_comes_without_the_heavy_imports(run_python):
     loaded = run_python(
         "import sys, deployments.cli; "

@@ -40,7 +40,7 @@ def panel(tmp_path_factory, dataset, make_values):
     rng = np.random.default_rng(0)
     times = rows["time"][rng.integers(0, 300, 60)]
     entries = [
-        (f"d{n}", str(time), "A B"[: 1 + 2 * (n % 2)], f"{rng.uniform(-1, 1):.3f}")
+        (f"d{n}", str(time), "A,B"[: 1 + 2 * (n % 2)], f"{rng.uniform(-1, 1):.3f}")
         for n, time in enumerate(times)
     ]
     store_and_score(lake, dataset, documents(*entries), scorer="sensors-classifier")

@@ -1,12 +1,12 @@
 """The rules of documents: what each marks, what is kept as it came, what an id is made of."""
 
-import hashlib
 import json
 from datetime import UTC, datetime
 
 import pandas as pd
 import pytest
 
+from pipelines_lib.ingestion.document_ids import Occurrences
 from pipelines_lib.ingestion.document_rules import DOCUMENT_RULES, MAX_ROW, check_documents
 from pipelines_lib.sources.documents import ROLES, RawDocuments
 
@@ -23,7 +23,7 @@ def _raw(*documents, malformed=(), file="news.csv"):
 
 
 def _check(*documents, ids="given", **raw):
-    return check_documents(_raw(*documents, **raw), ids=ids, at=AT)
+    return check_documents(_raw(*documents, **raw), ids=ids, at=AT, seen=Occurrences())
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def _check(*documents, ids="given", **raw):
         ({"text": "\0"}, "no_text"),
         ({"text": "\udcb0\udca1"}, "broken_encoding"),
         ({"text": "", "label": "\ud800"}, "broken_encoding"),
-        ({"series_ids": "SYN001 -x"}, "bad_series"),
+        ({"series_ids": "SYN001, -x"}, "bad_series"),
         ({"series_ids": "a" * 65}, "bad_series"),
         ({"document_id": "", "time": "", "text": ""}, "no_id"),
     ],
@@ -112,9 +112,10 @@ def test_check_documents_reads_times_in_utc_to_the_second():
 
 
 def test_check_documents_splits_and_sorts_series():
-    given = ["B,A", " A;B ,A\t005930", "", " , "]
+    given = ["B,A", " A;B ,A\t005930\nsensor 1", "", " , ", "sensor 1", "sensor 2, sensor 1"]
     good = _check(*({"series_ids": text} for text in given)).good
-    assert good["series_ids"].tolist() == ["A B", "005930 A B", "", ""]
+    together = ["A,B", "005930,A,B,sensor 1", "", "", "sensor 1", "sensor 1,sensor 2"]
+    assert good["series_ids"].tolist() == together
 
 
 def test_check_documents_drops_nul_and_takes_an_empty_label_for_none():
@@ -122,25 +123,3 @@ def test_check_documents_drops_nul_and_takes_an_empty_label_for_none():
     assert good["text"].tolist() == [" ab ", "text"]
     assert good["label"].tolist()[0] == "1"
     assert good["label"].isna().tolist() == [False, True]
-
-
-def test_check_documents_makes_ids_of_time_source_title_and_text():
-    same = {"title": "t", "text": "x", "source": "wire"}
-    documents = [same, same | {"label": "1", "language": "en"}, same | {"text": "y"}]
-    ids = _check(*documents, ids="content").good["document_id"].tolist()
-    expected = hashlib.sha256(b"2024-01-02T00:00:00Z\0wire\0t\0x").hexdigest()[:16]
-    assert ids[:2] == [expected, expected]
-    assert ids[2] != expected
-
-
-def test_check_documents_makes_one_id_of_a_document_in_two_files():
-    (first,) = _check({}, ids="content", file="monday.csv").good["document_id"]
-    (second,) = _check({}, ids="content", file="tuesday.csv").good["document_id"]
-    assert first == second
-
-
-def test_check_documents_makes_an_id_for_each_row_where_rows_count():
-    ids = _check({}, {}, ids="row").good["document_id"]
-    others = _check({}, {}, ids="row", file="other.csv").good["document_id"]
-    assert len({*ids, *others}) == 4
-    assert ids.tolist() == _check({}, {}, ids="row").good["document_id"].tolist()

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from pipelines_lib.config import DatasetConfig
+from pipelines_lib.errors import ConfigError
 from pipelines_lib.ingestion.document_sources import make_document_source
 from pipelines_lib.ingestion.documents import ingest_documents
+from pipelines_lib.lake import list_datasets
+from pipelines_lib.series.calendar import make_calendar, naive_times
 from pipelines_lib.sources.market import MarketSource
 from pipelines_lib.tables import DOCUMENTS
 
@@ -19,23 +22,28 @@ def _ingest(lake, at=AT, **declared):
     return ingest_documents(lake, dataset, ingest_id="i", at=at)
 
 
-def test_ingest_documents_of_a_synthetic_market_foretell_its_returns(lake, krx_calendar):
+@pytest.mark.parametrize(
+    "calendar", [{}, {"calendar": "fixed", "step_minutes": 1440}], ids=["XKRX", "fixed"]
+)
+def test_ingest_documents_of_a_synthetic_market_foretell_the_step_after_theirs(lake, calendar):
     documents = {"kind": "synthetic", "n_documents": 6000}
-    report = _ingest(lake, documents=documents)
+    report = _ingest(lake, documents=documents, **calendar)
     assert (report.new, report.quarantined) == (6000, 0)
     rows = lake.read_rows("texts", DOCUMENTS)
-    dataset = DatasetConfig(name="texts", documents=documents)
+    dataset = DatasetConfig(name="texts", documents=documents, **calendar)
     bars = MarketSource(dataset).fetch_rows(dict.fromkeys(["SYN002"]), end=None).rows
-    returns = np.diff(np.log(bars["close"].to_numpy()))
-    ends = krx_calendar.closes[krx_calendar.positions(bars["time"].dt.tz_localize(None).to_numpy())]
-    times = rows["time"].dt.tz_localize(None).to_numpy()
-    assert times.max() <= ends[-1]
+    known = make_calendar(dataset)
+    position = known.positions(naive_times(bars["time"]))
+    returns = np.diff(np.log(bars["close"].to_numpy()), prepend=np.nan)  # of each step of it
+    step = known.document_positions(naive_times(rows["time"]))
+    assert step.max() <= position[-1]
     mine = (rows["series_ids"] == "SYN002").to_numpy()
-    step = np.searchsorted(ends, times[mine], side="left")
+    mine = mine & (position[0] < step) & (step < position[-1])
+    counts_for = np.searchsorted(position, step[mine])
     tone = rows["label"][mine].map({"negative": -1, "neutral": 0, "positive": 1}).to_numpy("f8")
-    known = step < len(ends) - 1
-    assert np.corrcoef(tone[known], returns[step[known]])[0, 1] > 0.2
-    assert _ingest(lake, documents=documents).unchanged == 6000
+    assert np.corrcoef(tone, returns[counts_for + 1])[0, 1] > 0.2
+    assert abs(np.corrcoef(tone, returns[counts_for])[0, 1]) < 0.1
+    assert _ingest(lake, documents=documents, **calendar).unchanged == 6000
 
 
 def test_ingest_documents_of_headlines_alone_and_of_a_fixed_calendar(lake):
@@ -47,7 +55,13 @@ def test_ingest_documents_of_headlines_alone_and_of_a_fixed_calendar(lake):
     report = ingest_documents(lake, dataset, ingest_id="i", at=AT, series_ids=["SYN001", "other"])
     assert report.new == 3000
     spoken = lake.read_rows("hourly", DOCUMENTS)["series_ids"]
-    assert set(spoken) == {"", "SYN001", "other", "SYN001 other"}
+    assert set(spoken) == {"", "SYN001", "other", "SYN001,other"}
+
+
+def test_ingest_documents_refuses_a_dataset_without_documents(lake):
+    with pytest.raises(ConfigError, match=r"dataset texts has documents\.kind=none: name where"):
+        _ingest(lake)
+    assert list_datasets(lake) == []
 
 
 def test_make_document_source_gives_large_numbers_in_blocks():

@@ -163,6 +163,9 @@ def test_ingest_documents_counts_every_line_of_a_corpus(lake, folder, ingest):
         ("Korean", "Baik"),
     ]
     assert ingest("second", label_from_file=True).unchanged == 4
+    (folder / "Korean.txt").write_text("Choi\nAhn\nBaik\nAhn\n", encoding="utf-8")
+    report = ingest("third", label_from_file=True)
+    assert (report.new, report.unchanged) == (1, 4)
 
 
 def test_ingest_documents_killed_between_batches_ends_in_the_same_table(
@@ -225,6 +228,18 @@ def test_ingest_documents_stores_the_others_where_a_file_fails(lake, folder, ing
     (folder / "a.csv").write_text("nr,time\n1,2024-01-02\n", encoding="utf-8")
     with pytest.raises(SourceError, match="none of 2 files can be read; the first"):
         ingest()
+
+
+def test_ingest_documents_does_not_count_what_a_file_said_before_it_failed(
+    lake, folder, ingest, monkeypatch
+):
+    monkeypatch.setattr(document_readers, "BATCH_ROWS", 1)
+    _write(folder / "a.csv", "1,2024-01-02,x", "2,2024-01-02,y")
+    _write(folder / "b.csv", "1,2024-01-03,newer", '3,2024-01-03,"open', "2,2024-01-03,inside")
+    report = ingest()
+    assert set(report.failures) == {"b.csv"}
+    assert (report.read, report.new, report.repeated) == (2, 2, 0)
+    assert _texts(lake) == {"1": "x", "2": "y"}
 
 
 def test_ingest_documents_says_so_where_nothing_can_be_stored(lake, folder, ingest):

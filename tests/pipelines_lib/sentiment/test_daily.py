@@ -48,9 +48,10 @@ def test_make_daily_of_one_series_by_hand():
 
 
 def test_make_daily_counts_a_document_for_each_series_it_speaks_of():
-    rows = batch(("A B", "2024-01-01", 1.0), ("", "2024-01-01", -1.0), ("B", "2024-01-01", 0.0))
+    rows = batch(("A 1,B", "2024-01-01", 1.0), ("", "2024-01-01", -1.0), ("B", "2024-01-01", 0.0))
     frame = made(rows)
-    assert frame[["series_id", "documents", "mean"]].values.tolist() == [["A", 1, 1], ["B", 2, 0.5]]
+    told = frame[["series_id", "documents", "mean"]].values.tolist()
+    assert told == [["A 1", 1, 1], ["B", 2, 0.5]]
 
 
 def test_make_daily_leaves_out_what_has_no_polarity_and_what_counts_for_no_step(krx_calendar):
@@ -69,7 +70,7 @@ def test_make_daily_does_not_depend_on_the_order_of_documents_or_batches(monkeyp
     rng = np.random.default_rng(0)
     days = pd.date_range("2024-01-01", periods=30, freq="7h")
     rows = [
-        (" ".join(rng.choice(list("ABCD"), 2, replace=False)), str(day), rng.uniform(-1, 1))
+        (",".join(rng.choice(list("ABCD"), 2, replace=False)), str(day), rng.uniform(-1, 1))
         for day in days.repeat(20)
     ]
     whole = made(batch(*rows))

@@ -18,9 +18,9 @@ def dataset(bars_dataset):
 def test_read_movers_by_hand(lake, dataset):
     rows = documents(
         ("d1", "2024-03-11 10:00+09:00", "A", "0.8"),  # Monday: 0.4 on Tuesday
-        ("d2", TUESDAY, "B", "1.0"),
+        ("d2", TUESDAY, "B 1", "1.0"),
         ("d3", WEDNESDAY, "A", "first 0.5"),
-        ("d4", WEDNESDAY, "A B", "second -0.75"),
+        ("d4", WEDNESDAY, "A,B 1", "second -0.75"),
         ("d5", "2024-03-12 15:31+09:00", "A", "the evening before 0.25"),
         ("d6", WEDNESDAY, "C", "new 0.125"),
     )
@@ -29,7 +29,7 @@ def test_read_movers_by_hand(lake, dataset):
     moved = read_movers(lake, dataset, scorer=SCORER)
     assert moved["time"].astype(str).str[:10].tolist() == ["2024-03-13"] * 3
     assert moved.drop(columns=["time", "headlines"]).to_dict("list") == {
-        "series_id": ["C", "A", "B"],
+        "series_id": ["C", "A", "B 1"],
         "mood": [0.125, 0.2, -0.25],  # 0.8 / 4 + 0; 1.0 / 2 - 0.75
         "change": [0.125, -0.2, -1.25],
         "documents": [1, 3, 1],

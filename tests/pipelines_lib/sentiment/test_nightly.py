@@ -30,7 +30,7 @@ def read_polarities(lake, **more):
 
 
 def test_score_documents_writes_what_the_classifier_says(prices):
-    rows = documents(("d1", MORNING, "A B", "very bad -0.5")).assign(title="A falls")
+    rows = documents(("d1", MORNING, "A,B", "very bad -0.5")).assign(title="A falls")
     prices.merge_rows("prices", DOCUMENTS, rows)
     reader = ReadsNumbers()
     assert score_documents(prices, "prices", reader, device=CPU, **MODEL) == 5
@@ -40,7 +40,7 @@ def test_score_documents_writes_what_the_classifier_says(prices):
         "document_id": "d1",
         "scorer": "prices-classifier",
         "model_version": "1",
-        "series_ids": "A B",
+        "series_ids": "A,B",
         "label": "negative",
         "probability": 0.8,
         "polarity": -0.5,

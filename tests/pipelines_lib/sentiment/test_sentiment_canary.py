@@ -37,7 +37,7 @@ def news(closes: np.ndarray, *, seed: int, prefix: str, ingest_id: str) -> pd.Da
     rng = np.random.default_rng(seed)
     entries = []
     for number, close in enumerate(closes):
-        for series in ("A", "A B"):
+        for series in ("A", "A,B"):
             time = close - np.timedelta64(int(rng.integers(0, 86_400)), "s")
             name = f"{prefix}{number}{series[-1]}"
             entries.append((name, str(time), series, f"{rng.uniform(-1, 1):.6f}"))

@@ -16,7 +16,7 @@ from tests.documents import documents, store_and_score
 # Sessions from Monday 2024-03-11 on; Seoul closes at 15:30.
 ROWS = documents(
     ("d1", "2024-03-08 18:00+09:00", "A", "0.8"),  # Friday evening: Monday
-    ("d2", "2024-03-13 09:00+09:00", "A B", "0.5"),  # Wednesday
+    ("d2", "2024-03-13 09:00+09:00", "A,B", "0.5"),  # Wednesday
     ("d3", "2024-03-13 10:00+09:00", "A", "-0.1"),
     ("d4", "2024-03-13 15:31+09:00", "Z", "1.0"),  # of a series that is not there
 )

@@ -60,7 +60,7 @@ def test_read_part_of_tsv_takes_quotes_as_text(tmp_path):
 def test_read_part_of_json_lines_tells_numbers_lists_and_nulls(tmp_path):
     path = _write(
         tmp_path / "news.jsonl",
-        json.dumps({"id": 7, "time": "2024-01-02T09:00", "text": "가 😀", "about": ["A", "B"]}),
+        json.dumps({"id": 7, "time": "2024-01-02T09:00", "text": "가 😀", "about": ["A", "B 1"]}),
         "",
         json.dumps({"id": "x", "time": None, "text": "null"}),
         '{"id": "broken',
@@ -68,7 +68,7 @@ def test_read_part_of_json_lines_tells_numbers_lists_and_nulls(tmp_path):
     )
     rows, malformed = _read(path, series_column="about")
     assert rows["document_id"].tolist() == ["7", "x"]
-    assert rows["series_ids"].tolist() == ["A B", ""]
+    assert rows["series_ids"].tolist() == ["A,B 1", ""]
     assert rows["time"].tolist() == ["2024-01-02T09:00", ""]
     assert rows["text"].tolist() == ["가 😀", "null"]
     assert malformed == [{"line": '{"id": "broken'}, {"line": "[1, 2]"}]
@@ -77,14 +77,19 @@ def test_read_part_of_json_lines_tells_numbers_lists_and_nulls(tmp_path):
 def test_read_part_of_parquet_takes_times_and_lists(tmp_path):
     path = tmp_path / "news.parquet"
     when = pd.Timestamp("2024-01-02 09:00", tz="Asia/Seoul")
-    columns = {"id": [1, 2], "time": [when, None], "text": ["한", None], "about": [["A"], None]}
+    columns = {
+        "id": [1, 2],
+        "time": [when, None],
+        "text": ["한", None],
+        "about": [["A 1", None, "B"], None],
+    }
     pq.write_table(pa.table(columns), path)
     rows, _ = _read(path, series_column="about")
     assert rows["document_id"].tolist() == ["1", "2"]
     assert rows["time"].iloc[0] == pd.Timestamp("2024-01-02 00:00", tz="UTC")
     assert rows["time"].isna().tolist() == [False, True]
     assert rows["text"].tolist() == ["한", ""]
-    assert rows["series_ids"].tolist() == ["A", ""]
+    assert rows["series_ids"].tolist() == ["A 1,,B", ""]
 
 
 def test_read_part_of_lines_names_the_class_by_the_file(tmp_path):
@@ -104,12 +109,26 @@ def test_read_part_tells_rows_with_too_many_or_too_few_fields(tmp_path):
     assert malformed == [{"fields": ["2", "y"]}, {"fields": ["3", "2024-01-02", "z", "z"]}]
 
 
-def test_read_part_goes_on_after_a_field_that_never_ends(tmp_path):
-    path = tmp_path / "a.csv"
-    _write(path, "id,time,text", '1,2024-01-02,"' + "x" * 200_000, "2,2024-01-02,y")
+def test_read_part_keeps_a_field_as_long_as_a_filing(tmp_path):
+    filing = "profit, and\nloss\n" * 20_000  # 320,000 characters
+    path = _write(tmp_path / "a.csv", "id,time,text", f'1,2024-01-02,"{filing}"', "2,2024-01-02,y")
     rows, malformed = _read(path)
-    assert rows["document_id"].tolist() == ["2"]
-    assert "field larger than field limit" in malformed[0]["line"]
+    assert rows["text"].tolist() == [filing, "y"]
+    assert malformed == []
+
+
+@pytest.mark.parametrize(
+    ("max_field", "why"), [(100_000, "field larger than"), (2**24, "file ends inside a quote")]
+)
+def test_read_part_stops_at_a_quote_that_never_closes(tmp_path, monkeypatch, max_field, why):
+    monkeypatch.setattr(document_readers, "MAX_FIELD", max_field)
+    inside = ["3,2024-01-02,a line of the text"] * 10_000
+    path = tmp_path / "a.csv"
+    _write(path, "id,time,text", '1,2024-01-02,"a\nb"', '2,2024-01-02,"open', *inside)
+    with pytest.raises(
+        SourceError, match=rf"a\.csv cannot be read from line 4 on \(.*{why}.*close"
+    ):
+        _read(path)
 
 
 def test_read_part_gives_broken_bytes_as_lone_surrogates(tmp_path):
