@@ -244,6 +244,29 @@ def test_names_are_told_apart_by_their_characters(tmp_path):
     assert made["label"].tolist() == ["Italian", "Polish"]
 
 
+def test_nightly_of_classes_without_polarity_tells_of_them_by_any_name(home, tmp_path):
+    folder, told = tmp_path / "code", ["C++ (old & new)", "日本語 <b>"]
+    lines = [
+        (f"c{number}", "2024-02-01 01:00", f"{('include', 'desu')[number % 2]} {number}",
+         "", "", told[number % 2])
+        for number in range(60)
+    ]  # fmt: skip
+    write_stories(folder, "a", lines)
+    night = run_nightly(reviews(folder, "code"))
+    assert (night.texts.scored, night.texts.movers) == (60, [])
+    assert set(night.texts.classes) == set(told)
+    page = (home / "reports/code/2024-02-01T0100.html").read_text(encoding="utf-8")
+    section = page[page.index("<h2>Sentiment") :]
+    assert "60 documents scored tonight by code-classifier v1; of 60 it has scored: " in section
+    assert "<b>" not in section
+    assert "The words that decided" not in section
+    client = mlflow.MlflowClient(f"sqlite:///{home}/mlflow/mlflow.db")
+    logged = mlflow.artifacts.load_dict(f"runs:/{night.run_id}/told.json")
+    assert logged == night.texts.classes
+    assert not [name for name in client.get_run(night.run_id).data.metrics if "C++" in name]
+    assert Lake(str(home / "lake")).read_rows("code", POLARITIES)["polarity"].isna().all()
+
+
 def test_ingest_of_texts_alone_declares_the_dataset(home, tmp_path):
     write_stories(tmp_path / "stories", "a", make_stories(30))
     done = ingest(reviews(tmp_path / "stories", "told"))
