@@ -51,8 +51,12 @@ def write_report(
     detection: Detection | None,
     texts: IngestedTexts | None = None,
     scored: Scored | None = None,
+    failed: str = "",
 ) -> "NightSummary":
-    """Summarise the night from the lake; write the page, log it, leave an artifact."""
+    """Summarise the night from the lake; write the page, log it, leave an artifact.
+
+    `failed` says what went wrong with steps that the night went on without; empty: nothing did.
+    """
     from dataclasses import replace
 
     from pipelines_lib.ingestion import IngestReport
@@ -97,6 +101,7 @@ def write_report(
         skipped=_skipped(ingested, trained, forecast, detection, texts, scored),
         left_out=_left_out(context, dataset, ingested, forecast, detection),
         seconds=stages,
+        warnings=[*brought.warnings, *([failed] if failed else [])],
         texts=said.news if said else None,
     )
     file_name = night.newest.replace(" ", "T").replace(":", "") + ".html"

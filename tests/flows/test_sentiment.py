@@ -289,6 +289,30 @@ def test_nightly_without_labels_says_whose_classifier_to_name(tmp_path):
         run_nightly(reviews(folder, "bare", classifier="nobody"))
 
 
+def test_nightly_of_a_market_goes_on_where_its_documents_fail(home, tmp_path):
+    folder = tmp_path / "stories"
+    write_stories(folder, "a", [(*story[:5], "") for story in make_stories(30)])
+    dataset = market("unread").model_copy(update={"documents": reviews(folder).documents})
+    plain = FORECASTER.model_copy(update={"features": ["volatility"]})
+
+    state = nightly(
+        dataset, forecaster=plain, detect=False, classifier=CLASSIFIER, return_state=True
+    )
+
+    why = "documents failed: no document has a label"
+    assert (state.name, why in state.message) == ("Partial", True)
+    night = state.result()
+    assert night.n_forecast_series == 3
+    assert [text.startswith(why) for text in night.warnings] == [True]
+    assert night.texts.documents == 30  # they are stored, for a night that has a champion
+    assert why in (home / "reports/unread" / f"{night.newest}.html").read_text(encoding="utf-8")
+
+    gone = dataset.documents.model_copy(update={"path": str(tmp_path / "gone")})
+    state = nightly(dataset.model_copy(update={"documents": gone}), detect=False, return_state=True)
+    assert (state.name, state.result().texts) == ("Partial", None)
+    assert "documents failed: " in state.message
+
+
 def test_nightly_refuses_features_of_sentiment_where_nothing_was_scored():
     with pytest.raises(ConfigError, match="'sentiment_mood' needs the sentiment of documents"):
         run_nightly(market("unscored", n_documents=50), sentiment=False)
