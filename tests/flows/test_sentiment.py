@@ -134,6 +134,14 @@ def test_training_of_a_classifier_logs_what_it_is_worth(first_night):
     assert {f"figures/{n}.png" for n in ("losses", "confusion", "reliability")} == figures
 
 
+def test_training_of_a_forecaster_says_which_sentiment_it_read(first_night):
+    client = mlflow.MlflowClient(f"sqlite:///{first_night[0]}/mlflow/mlflow.db")
+    champion = client.get_model_version_by_alias("news-forecaster", "champion")
+    assert client.get_run(champion.run_id).data.tags["data.sentiment_version"] == "0"
+    of_texts = client.get_model_version_by_alias("news-classifier", "champion")
+    assert "data.sentiment_version" not in client.get_run(of_texts.run_id).data.tags
+
+
 def test_nightly_twice_scores_nothing_and_says_so(first_night):
     home, _ = first_night
     before = versions(home)
