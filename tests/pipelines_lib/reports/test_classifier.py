@@ -78,6 +78,13 @@ def test_shade_text_cuts_long_texts_and_takes_none():
     assert shade_text([], said="x", by_character=False, tone="positive").pieces == []
 
 
+def test_shade_text_cuts_a_word_without_end():
+    [(word, _)] = shade_text(
+        [("x" * 5000, 1.0)], said="x", by_character=False, tone="positive"
+    ).pieces
+    assert word == "x" * 60 + "…"
+
+
 def test_shade_headlines_colours_by_polarity():
     classifier = fitted_small().classifier
     good, bad = shade_headlines(classifier, ["great film", "awful film"], [0.9, -0.8])
