@@ -15,6 +15,7 @@ from pipelines_lib.reports.classifier import (
     make_examples,
 )
 from pipelines_lib.reports.words import DARKEST, SHOWN, render_words, shade_headlines, shade_text
+from pipelines_lib.sentiment.calibration import calibration_error
 from tests.texts import fitted_small
 
 
@@ -47,6 +48,14 @@ def test_draw_reliability_tells_the_calibration_error():
     sure = {"before": np.full(10, 0.95), "after": np.full(10, 0.5)}
     labels = [line.get_label() for line in draw_reliability(sure, right).axes[0].lines]
     assert labels[1:] == ["before, calibration error 0.450", "after, calibration error 0.000"]
+
+
+def test_draw_reliability_bins_as_the_metric_does():
+    """Sure at .6, the edge of two bins, and wrong; sure at .62 and right: .6 and .38 off."""
+    sure, right = np.array([0.6, 0.62]), np.array([False, True])
+    line = draw_reliability({"before": sure, "after": sure}, right).axes[0].lines[1]
+    assert line.get_label() == "before, calibration error 0.490"
+    assert calibration_error(np.stack((sure, 1 - sure), axis=1), right) == pytest.approx(0.49)
 
 
 def test_make_examples_lists_the_surest_mistakes_first():
