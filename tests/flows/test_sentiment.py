@@ -1,6 +1,5 @@
 """Documents, classifiers and daily sentiment through the flows."""
 
-import csv
 import io
 import re
 
@@ -16,46 +15,24 @@ from flows.ingest import ingest
 from flows.nightly import nightly
 from flows.train_classifier import train_classifier
 from pipelines_lib.config import (
-    ClassifierConfig,
     DatasetConfig,
     DocumentsConfig,
-    ForecasterConfig,
-    NgramConfig,
-    SourceConfig,
-    SplitConfig,
     TokenizerConfig,
-    TrainingConfig,
 )
 from pipelines_lib.errors import BundleError, ConfigError, SourceError, TrainingError
 from pipelines_lib.lake import Lake, read_dataset
 from pipelines_lib.tables import DOCUMENTS, POLARITIES, SENTIMENT
+from tests.stories import (
+    CLASSIFIER,
+    FORECASTER,
+    TRAINING,
+    make_stories,
+    market,
+    reviews,
+    write_stories,
+)
 
-TRAINING = TrainingConfig(max_epochs=2, batch_size=32, learning_rate=0.01, schedule="constant")
-CLASSIFIER = ClassifierConfig(
-    tokenizer=TokenizerConfig(vocabulary=1000, max_tokens=30),
-    embedding=8,
-    hidden=8,
-    ngrams=NgramConfig(buckets=1024, size=4),
-    training=TRAINING,
-)
-FORECASTER = ForecasterConfig(
-    lookback=10,
-    horizon=2,
-    hidden=4,
-    features=["volatility", "sentiment_mood"],
-    split=SplitConfig(validation_steps=30, calibration_steps=40, test_steps=40),
-    training=TrainingConfig(max_epochs=1, batch_size=64),
-)
 NASTY = "<script>alert('x')</script> gains & \"soars\""
-STORIES = {"positive": "profit {} soars to a record", "negative": "loss {} widens, shares slump"}
-
-
-def market(name="news", **documents):
-    return DatasetConfig(
-        name=name,
-        source=SourceConfig(kind="synthetic-market", n_series=3, n_steps=300, seed=3),
-        documents=DocumentsConfig(**{"kind": "synthetic", "n_documents": 400, **documents}),
-    )
 
 
 def run_nightly(dataset, **changes):
@@ -179,32 +156,6 @@ def test_training_again_makes_a_challenger_by_mcnemars_test(first_night):
     assert re.search(r"1 - accuracy on \d\d held-out rows .* against the champion's", again.reason)
 
 
-def write_stories(folder, name, stories):
-    folder.mkdir(exist_ok=True)
-    with open(folder / f"{name}.csv", "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["id", "time", "text", "title", "series", "label"])
-        writer.writerows(stories)
-
-
-def make_stories(n, first=0):
-    return [
-        (f"d{first + number}", f"2024-02-{1 + number % 20:02d} 01:00", "", story.format(number),
-         "AAA, BBB" if number % 5 == 0 else "AAA", label)
-        for number in range(n)
-        for label, story in [list(STORIES.items())[number % 2]]
-    ]  # fmt: skip
-
-
-def reviews(folder, name="stories", **changes):
-    files = {"path": str(folder), "title_column": "title", "series_column": "series", **changes}
-    return DatasetConfig(
-        name=name,
-        kind="documents",
-        documents=DocumentsConfig(kind="files", label_column="label", **files),
-    )
-
-
 def test_nightly_of_texts_alone_scores_only_what_is_new(home, tmp_path):
     folder = tmp_path / "stories"
     write_stories(folder, "a", make_stories(120))
@@ -252,29 +203,6 @@ def test_names_are_told_apart_by_their_characters(tmp_path):
     assert made["label"].tolist() == ["Italian", "Polish"]
 
 
-def test_nightly_of_classes_without_polarity_tells_of_them_by_any_name(home, tmp_path):
-    folder, told = tmp_path / "code", ["C++ (old & new)", "日本語 <b>"]
-    lines = [
-        (f"c{number}", "2024-02-01 01:00", f"{('include', 'desu')[number % 2]} {number}",
-         "", "", told[number % 2])
-        for number in range(60)
-    ]  # fmt: skip
-    write_stories(folder, "a", lines)
-    night = run_nightly(reviews(folder, "code"))
-    assert (night.texts.scored, night.texts.movers) == (60, [])
-    assert set(night.texts.classes) == set(told)
-    page = (home / "reports/code/2024-02-01T0100.html").read_text(encoding="utf-8")
-    section = page[page.index("<h2>Sentiment") :]
-    assert "60 documents scored tonight by code-classifier v1; of 60 it has scored: " in section
-    assert "<b>" not in section
-    assert "The words that decided" not in section
-    client = mlflow.MlflowClient(f"sqlite:///{home}/mlflow/mlflow.db")
-    logged = mlflow.artifacts.load_dict(f"runs:/{night.run_id}/told.json")
-    assert logged == night.texts.classes
-    assert not [name for name in client.get_run(night.run_id).data.metrics if "C++" in name]
-    assert Lake(str(home / "lake")).read_rows("code", POLARITIES)["polarity"].isna().all()
-
-
 def test_ingest_of_texts_alone_declares_the_dataset(home, tmp_path):
     write_stories(tmp_path / "stories", "a", make_stories(30))
     done = ingest(reviews(tmp_path / "stories", "told"))
@@ -295,30 +223,6 @@ def test_nightly_without_labels_says_whose_classifier_to_name(tmp_path):
         run_nightly(reviews(folder, "bare"))
     with pytest.raises(BundleError, match=r"nobody-classifier has no champion .* train-classifier"):
         run_nightly(reviews(folder, "bare", classifier="nobody"))
-
-
-def test_nightly_of_a_market_goes_on_where_its_documents_fail(home, tmp_path):
-    folder = tmp_path / "stories"
-    write_stories(folder, "a", [(*story[:5], "") for story in make_stories(30)])
-    dataset = market("unread").model_copy(update={"documents": reviews(folder).documents})
-    plain = FORECASTER.model_copy(update={"features": ["volatility"]})
-
-    state = nightly(
-        dataset, forecaster=plain, detect=False, classifier=CLASSIFIER, return_state=True
-    )
-
-    why = "documents failed: no document has a label"
-    assert (state.name, why in state.message) == ("Partial", True)
-    night = state.result()
-    assert night.n_forecast_series == 3
-    assert [text.startswith(why) for text in night.warnings] == [True]
-    assert night.texts.documents == 30  # they are stored, for a night that has a champion
-    assert why in (home / "reports/unread" / f"{night.newest}.html").read_text(encoding="utf-8")
-
-    gone = dataset.documents.model_copy(update={"path": str(tmp_path / "gone")})
-    state = nightly(dataset.model_copy(update={"documents": gone}), detect=False, return_state=True)
-    assert (state.name, state.result().texts) == ("Partial", None)
-    assert "documents failed: " in state.message
 
 
 def test_nightly_refuses_features_of_sentiment_where_nothing_was_scored():
