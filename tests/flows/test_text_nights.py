@@ -27,7 +27,9 @@ def test_nightly_of_classes_without_polarity_tells_of_them_by_any_name(home, tmp
     client = mlflow.MlflowClient(f"sqlite:///{home}/mlflow/mlflow.db")
     logged = mlflow.artifacts.load_dict(f"runs:/{night.run_id}/told.json")
     assert logged == night.texts.classes
-    assert not [name for name in client.get_run(night.run_id).data.metrics if name.startswith("told")]
+    assert not [
+        name for name in client.get_run(night.run_id).data.metrics if name.startswith("told")
+    ]
     assert Lake(str(home / "lake")).read_rows("code", POLARITIES)["polarity"].isna().all()
 
 
