@@ -10,15 +10,13 @@ if TYPE_CHECKING:
     from pipelines_lib.ingestion.document_report import DocumentsReport
     from pipelines_lib.reports.sentiment_lines import TextNews
 
-MOVERS = 4
-"""Movers that a night tells of at most, rises and falls alike."""
-
 
 def add_texts(news: "TextNews", rows: Table) -> None:
     """Add to the lines of a night what there is to say of documents."""
     from pipelines_lib.reports.sentiment_lines import (
         mover_sentence,
         scored_sentence,
+        tell_movers,
         texts_sentence,
     )
     from pipelines_lib.reports.summary import rule_counts
@@ -28,8 +26,7 @@ def add_texts(news: "TextNews", rows: Table) -> None:
         rows.add_row("Held back", rule_counts(news.quarantined))
     if news.scorer:
         rows.add_row("Sentiment", escape(scored_sentence(news)))
-    ends = news.movers[: MOVERS // 2] + news.movers[MOVERS // 2 :][-(MOVERS // 2) :]
-    for mover in ends:
+    for mover in tell_movers(news):
         rows.add_row("Mover", escape(f"{mover.series_id} {mover_sentence(mover)}"))
     for name, why in list(news.failures.items())[:5]:
         rows.add_row("Failed", escape(f"{name}: {why}"))

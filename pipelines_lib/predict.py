@@ -2,9 +2,10 @@
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,12 +37,13 @@ def load_any_bundle(folder: Path) -> Forecaster | Detector | Classifier:
 
 
 def predict_any(
-    bundle: Forecaster | Detector | Classifier, given: pd.DataFrame | Sequence[str]
+    bundle: Forecaster | Detector | Classifier,
+    given: pd.DataFrame | Sequence[str] | str | Mapping[str, Any],
 ) -> pd.DataFrame:
     """Say what a model has to say: of texts a classifier's answer, of raw rows another's.
 
     Raises:
-        SeriesError: A column is missing, or no series has a complete window.
+        SeriesError: A column is missing, a text is none, or no series has a complete window.
         ConfigError: Rows of a forecaster or a detector are no table.
     """
     if isinstance(bundle, Classifier):
@@ -54,35 +56,69 @@ def predict_any(
     return predict_rows(bundle, given)
 
 
-def classify_texts(classifier: Classifier, given: pd.DataFrame | Sequence[str]) -> pd.DataFrame:
+def classify_texts(
+    classifier: Classifier, given: pd.DataFrame | Sequence[str] | str | Mapping[str, Any]
+) -> pd.DataFrame:
     """Tell the class of texts.
 
     Args:
         classifier: The model.
-        given: Texts; or a table with a column `text`, and `title` where there are titles. What is
-            missing reads as empty.
+        given: Texts, or one; or a table, or its columns by name, with a column `text`, and `title`
+            where there are titles. What is missing reads as empty.
 
     Returns:
         A row each, in their order: `label`, `polarity` where the classes have one, `probability`
         of the label, and `p_CLASS` of every class; probabilities are calibrated.
 
     Raises:
-        SeriesError: The table has no column `text`.
+        SeriesError: The table has no column `text`, its columns differ in length, or a value is no
+            text.
     """
-    rows = given if isinstance(given, pd.DataFrame) else pd.DataFrame({"text": list(given)})
+    rows = _as_table(given)
     if "text" not in rows.columns:
         raise SeriesError(
             f"the rows lack text (they have {shown(rows.columns) or 'no column'}): a classifier "
             "reads the column text, and title where there is one"
         )
-    title = rows["title"] if "title" in rows.columns else pd.Series("", index=rows.index)
-    said = classifier.predict_texts(list(join_texts(title, rows["text"])))
+    text = _check_texts(rows["text"])
+    title = _check_texts(rows["title"]) if "title" in rows.columns else pd.Series("", rows.index)
+    said = classifier.predict_texts(list(join_texts(title, text)))
     made = {"label": said.label}
     if classifier.values is not None:
         made["polarity"] = said.polarity
     made["probability"] = said.probabilities.max(axis=1)
     each = {f"p_{name}": said.probabilities[:, i] for i, name in enumerate(classifier.classes)}
     return pd.DataFrame(made | each, index=rows.index)
+
+
+def _as_table(given: pd.DataFrame | Sequence[str] | str | Mapping[str, Any]) -> pd.DataFrame:
+    """Return texts as a table; one text, alone or as a column, is a row."""
+    if isinstance(given, pd.DataFrame):
+        return given
+    columns = given if isinstance(given, Mapping) else {"text": given}
+    several = {
+        name: [column] if isinstance(column, str) or not isinstance(column, Iterable) else [*column]
+        for name, column in columns.items()
+    }
+    lengths = {name: len(column) for name, column in several.items()}
+    if len(set(lengths.values())) > 1:
+        told = shown(f"{name} {length}" for name, length in lengths.items())
+        raise SeriesError(f"the columns differ in length ({told}): give each a value for every row")
+    return pd.DataFrame({name: pd.Series(c, dtype=object) for name, c in several.items()})
+
+
+def _check_texts(column: pd.Series) -> pd.Series:
+    """Return a column of texts (N,) with the missing ones as empty; refuse what is no text."""
+    values = column.astype(object)
+    is_text = np.array([isinstance(value, str) for value in values], dtype=bool)
+    wrong = np.flatnonzero(~is_text & values.notna().to_numpy())
+    if len(wrong):
+        value = values.iloc[wrong[0]]
+        raise SeriesError(
+            f"row {wrong[0]} of column {column.name} has {value!r:.60}, of type "
+            f"{type(value).__name__}: give texts, numbers written as such, e.g. str(value)"
+        )
+    return values.where(is_text, "")
 
 
 def predict_rows(bundle: Forecaster | Detector, rows: pd.DataFrame) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from pipelines_lib.config import BacktestConfig, ForecasterConfig
 from tasks.context import Context, may_pass, open_context
 from tasks.progress import epoch_progress, series_progress
 from tasks.train import EXAMPLE_STEPS, read_inputs
+from tasks.training_run import sentiment_version
 
 if TYPE_CHECKING:
     from pipelines_lib.config import DatasetConfig
@@ -183,6 +184,7 @@ def _log_inputs(
     run.set_tags({"model.kind": name_model(config)})
     place = context.settings.lake_location
     run.log_data(declared.name, digest=panel_digest(panel), version=version, place=place)
+    run.set_tags(sentiment_version(context, declared))
 
 
 def _log_fold(context: Context, parent: "Run", dataset: str, fold: "JudgedFold") -> None:

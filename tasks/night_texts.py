@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from tasks.context import Context
@@ -50,6 +51,7 @@ def gather_texts(
         version=scored.version if scored else "",
         scored=scored.documents if scored else 0,
         classes=scored.classes if scored else {},
+        at=datetime.now(UTC),
     )
     if scored is None or movers.empty:
         return TextPage(news)

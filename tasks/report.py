@@ -1,6 +1,7 @@
 """Write the night's report: HTML file, MLflow run, Prefect artifact."""
 
 import base64
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -50,8 +51,12 @@ def write_report(
     detection: Detection | None,
     texts: IngestedTexts | None = None,
     scored: Scored | None = None,
+    failed: str = "",
 ) -> "NightSummary":
-    """Summarise the night from the lake; write the page, log it, leave an artifact."""
+    """Summarise the night from the lake; write the page, log it, leave an artifact.
+
+    `failed` says what went wrong with steps that the night went on without; empty: nothing did.
+    """
     from dataclasses import replace
 
     from pipelines_lib.ingestion import IngestReport
@@ -96,6 +101,7 @@ def write_report(
         skipped=_skipped(ingested, trained, forecast, detection, texts, scored),
         left_out=_left_out(context, dataset, ingested, forecast, detection),
         seconds=stages,
+        warnings=[*brought.warnings, *([failed] if failed else [])],
         texts=said.news if said else None,
     )
     file_name = night.newest.replace(" ", "T").replace(":", "") + ".html"
@@ -120,6 +126,9 @@ def write_report(
         run.log_file(path, "report")
         run.log_text("summary.md", to_markdown(night))
         run.log_text("events.csv", events.to_csv(index=False))
+        if said:  # no metrics: MLflow refuses names with signs such as + or (
+            told = json.dumps(said.news.classes, ensure_ascii=False, indent=1)
+            run.log_text("told.json", told)
         _log_event_pictures(run, figures)
         run.log_config(declared, prefix="dataset.")
         arrived = [came.report.metrics for came in (ingested, texts) if came]
@@ -281,7 +290,6 @@ def _metrics(night: "NightSummary") -> dict[str, float]:
         metrics |= {
             "documents": night.texts.documents,
             "documents_scored": night.texts.scored,
-            **{f"told.{name}": count for name, count in night.texts.classes.items()},
         }
     if night.realised:
         metrics |= {

@@ -10,6 +10,7 @@ from prefect.logging import get_run_logger
 from pipelines_lib.config import ForecasterConfig, SearchConfig
 from tasks.context import Context, may_pass, open_context
 from tasks.progress import series_progress
+from tasks.training_run import sentiment_version
 
 if TYPE_CHECKING:
     from pipelines_lib.config import DatasetConfig
@@ -104,6 +105,7 @@ def search_forecaster(dataset: str, config: ForecasterConfig, search: SearchConf
                 version=version,
                 place=context.settings.lake_location,
             )
+            run.set_tags(sentiment_version(context, declared))
             _try_all(context, run, study, config, selection, declared)
             number, values, mase = find_best(study)
             best = configure(config, values)

@@ -55,6 +55,8 @@ def log_inputs(
     run.log_config(config)
     run.log_config(declared, prefix="dataset.")
     run.log_data(declared.name, digest=digest, version=version, place=place, table=table)
+    if table == "observations":
+        run.set_tags(sentiment_version(context, declared))
     return checkpoint_path(
         context.settings.checkpoints_dir,
         dataset=declared.name,
@@ -63,6 +65,16 @@ def log_inputs(
         digest=digest,
         code=code_version(),
     )
+
+
+def sentiment_version(context: Context, declared: "DatasetConfig") -> dict[str, str]:
+    """Return the tag that says which daily sentiment a panel had; none where there is none."""
+    from pipelines_lib.tables import SENTIMENT
+
+    if not declared.has_documents:
+        return {}
+    version = context.lake.table_version(declared.name, SENTIMENT)
+    return {} if version is None else {f"data.{SENTIMENT.name}_version": str(version)}
 
 
 def log_results(

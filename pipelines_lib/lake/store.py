@@ -238,10 +238,16 @@ class Lake(StreamedReads):
         return self._by(dataset, table, by, f"sum({quoted(column)})", None).astype("int64")
 
     def last_times(
-        self, dataset: str, table: Table, *, column: str = "time", equal: dict[str, str]
+        self,
+        dataset: str,
+        table: Table,
+        *,
+        column: str = "time",
+        by: str = "series_id",
+        equal: dict[str, str],
     ) -> pd.Series:
-        """Return the newest time of each series, indexed by series id."""
-        return self._by(dataset, table, "series_id", f"max({quoted(column)})", equal)
+        """Return the newest time of each series, or by another text column, indexed by it."""
+        return self._by(dataset, table, by, f"max({quoted(column)})", equal)
 
     def _by(
         self, dataset: str, table: Table, by: str, value: str, equal: dict[str, str] | None

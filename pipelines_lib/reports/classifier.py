@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from pipelines_lib.reports.figures import INK, MODEL, NAIVE, draw_losses, finish, make_axes
 from pipelines_lib.reports.words import render_words, shade_examples
-from pipelines_lib.sentiment.calibration import BINS
+from pipelines_lib.sentiment.calibration import bin_reliability
 from pipelines_lib.sentiment.fit import FittedClassifier
 
 MISTAKES = 50
@@ -71,15 +71,11 @@ def draw_reliability(sure: dict[str, np.ndarray], right: np.ndarray) -> Figure:
     figure, axes = make_axes("Told right, by how sure it was", "share", dates=False)
     axes.plot([0, 1], [0, 1], color=INK, lw=0.8, ls=":", label="as it should be")
     for (name, top), colour in zip(sure.items(), (NAIVE, MODEL), strict=True):
-        bins = np.minimum((top * BINS).astype(int), BINS - 1)
-        n = np.bincount(bins, minlength=BINS)
-        seen = n > 0
-        mean = np.bincount(bins, weights=top, minlength=BINS)[seen] / n[seen]
-        share = np.bincount(bins, weights=right, minlength=BINS)[seen] / n[seen]
-        gap = float((np.abs(share - mean) * n[seen]).sum() / n.sum())
-        label = f"{name}, calibration error {gap:.3f}"
-        axes.plot(mean, share, color=colour, lw=1.2, label=label)
-        axes.scatter(mean, share, s=8 + 120 * n[seen] / n.max(), color=colour, alpha=0.6, lw=0)
+        found = bin_reliability(top, right)
+        label = f"{name}, calibration error {found.error:.3f}"
+        axes.plot(found.sure, found.right, color=colour, lw=1.2, label=label)
+        size = 8 + 120 * found.texts / found.texts.max()
+        axes.scatter(found.sure, found.right, s=size, color=colour, alpha=0.6, lw=0)
     axes.set_xlabel("probability of the class told; larger dots: more documents")
     axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.set_ylim(-0.03, 1.03)

@@ -41,6 +41,7 @@ def summarise_night(
     skipped: Sequence[str],
     left_out: dict[str, str],
     seconds: dict[str, float],
+    warnings: Sequence[str] = (),
     texts: TextNews | None = None,
 ) -> tuple[NightSummary, pd.DataFrame]:
     """Summarise what the lake holds of a dataset after a night.
@@ -56,6 +57,7 @@ def summarise_night(
         skipped: Sentences on what was not done, and why.
         left_out: Series without a result, with the reason.
         seconds: Wall seconds by stage.
+        warnings: Sentences on what to look at.
         texts: What there is to say of documents; None: the dataset has none.
 
     Returns:
@@ -112,7 +114,7 @@ def summarise_night(
         died=ingested.died,
         revived=list(ingested.revived),
         n_dead=ingested.n_dead,
-        warnings=list(ingested.warnings),
+        warnings=list(warnings),
         failures=ingested.failures,
         left_out=left_out,
         has_series=dataset.has_series,

@@ -1,5 +1,7 @@
 """Gather a night's documents from the lake: counts, movers, the picture of their moods."""
 
+from datetime import datetime
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -37,6 +39,7 @@ def summarise_texts(
     version: str,
     scored: int,
     classes: dict[str, int],
+    at: datetime,
 ) -> tuple[TextNews, pd.DataFrame]:
     """Summarise what the lake holds of a dataset's documents after a night.
 
@@ -48,16 +51,16 @@ def summarise_texts(
         version: Its version.
         scored: Documents that it scored tonight.
         classes: All that it has scored, by class.
+        at: When the night runs, UTC.
 
     Returns:
         The summary, and the movers as `read_movers` returns them.
     """
     movers = read_movers(lake, dataset, scorer=scorer, n=MOVERS)
     held = lake.count_rows(dataset.name, DOCUMENT_QUARANTINE, by="rule")
-    newest = ingested.newest
     news = TextNews(
         documents=int(lake.count_rows(dataset.name, DOCUMENTS, by="source").sum()),
-        newest=f"{newest:%Y-%m-%d %H:%M}" if newest is not None else "",
+        newest=_date_texts(lake, dataset, ingested, at=at),
         read=ingested.read,
         new=ingested.new,
         changed=ingested.changed,
@@ -80,6 +83,23 @@ def summarise_texts(
         ],
     )
     return news, movers
+
+
+def _date_texts(
+    lake: Lake, dataset: DatasetConfig, ingested: DocumentsReport, *, at: datetime
+) -> str:
+    """Return the newest time of publication: tonight's, else the lake's; empty: no document.
+
+    Of texts without times, which all bear the same one, the date of the run.
+    """
+    newest = ingested.newest
+    if newest is None:
+        stored = lake.last_times(dataset.name, DOCUMENTS, by="source", equal={})
+        newest = stored.max() if len(stored) else None
+    if newest is None:
+        return ""
+    undated = dataset.documents.kind == "files" and not dataset.documents.time_column
+    return f"{at:%Y-%m-%d}" if undated else f"{newest:%Y-%m-%d %H:%M}"
 
 
 def strongest_headlines(movers: pd.DataFrame) -> tuple[list[str], list[float]]:

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 
 from pipelines_lib.reports.text import cell_text, one_line
 
-SHOWN_CHARACTERS = 120
+TOLD = 4
+"""Movers that a night tells of where there is little room, rises and falls alike."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class TextNews:
     documents: int
     """In the lake."""
     newest: str
-    """When the newest was published; empty: there is none."""
+    """When the newest was published, of texts without times the night's date; empty: no text."""
     read: int = 0
     new: int = 0
     changed: int = 0
@@ -60,8 +61,14 @@ def scored_sentence(news: TextNews) -> str:
     total = sum(news.classes.values())
     if not total:
         return said
-    shares = ", ".join(f"{name} {count:,}" for name, count in news.classes.items())
+    shares = ", ".join(f"{one_line(name)} {count:,}" for name, count in news.classes.items())
     return f"{said}; of {total:,} it has scored: {shares}"
+
+
+def tell_movers(news: TextNews) -> list[MoverLine]:
+    """Return the few movers that rose and fell most."""
+    half = TOLD // 2
+    return news.movers[:half] + news.movers[half:][-half:]
 
 
 def mover_sentence(mover: MoverLine) -> str:
@@ -71,7 +78,7 @@ def mover_sentence(mover: MoverLine) -> str:
     if not mover.headlines:
         return said
     text, polarity = mover.headlines[0]
-    return f"{said}: {one_line(text)[:SHOWN_CHARACTERS]} ({polarity:+.2f})"
+    return f"{said}: {one_line(text)} ({polarity:+.2f})"
 
 
 def texts_to_markdown(news: TextNews) -> list[str]:
@@ -84,11 +91,10 @@ def texts_to_markdown(news: TextNews) -> list[str]:
     ]
     for mover in news.movers:
         strongest = "; ".join(
-            f"{cell_text(text)[:SHOWN_CHARACTERS]} ({polarity:+.2f})"
-            for text, polarity in mover.headlines
+            f"{cell_text(text)} ({polarity:+.2f})" for text, polarity in mover.headlines
         )
         lines.append(
-            f"| {mover.series_id} | {mover.mood:+.2f} | {mover.change:+.2f} "
+            f"| {cell_text(mover.series_id)} | {mover.mood:+.2f} | {mover.change:+.2f} "
             f"| {mover.documents:,} | {strongest} |"
         )
     return [*lines, ""]

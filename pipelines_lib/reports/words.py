@@ -10,7 +10,7 @@ from pipelines_lib.sentiment.classifier import Classifier
 from pipelines_lib.sentiment.fit import FittedClassifier
 
 SHOWN = 60
-"""Words, or characters, of a text that are shown at most."""
+"""Words, or characters, of a text that are shown at most; and characters of a word."""
 DARKEST = 0.65
 """Opacity of the word that weighed most."""
 EXAMPLES = 8
@@ -45,7 +45,7 @@ def shade_text(
     """
     heaviest = max((weight for _, weight in words), default=0.0)
     pieces = [
-        (word, round(DARKEST * weight / heaviest, 2) if heaviest > 0 else 0.0)
+        (_shorten(word), round(DARKEST * weight / heaviest, 2) if heaviest > 0 else 0.0)
         for word, weight in words[:SHOWN]
     ]
     return ShadedText(pieces, "" if by_character else " ", said, tone, truth, len(words) > SHOWN)
@@ -95,6 +95,11 @@ def render_words(title: str, shaded: Sequence[ShadedText]) -> str:
         lstrip_blocks=True,
     )
     return environment.get_template("words.html.j2").render(title=title, shaded=shaded)
+
+
+def _shorten(word: str) -> str:
+    """Return a word as it is shown: a whole text without blanks may be one."""
+    return word if len(word) <= SHOWN else f"{word[:SHOWN]}…"
 
 
 def _by_character(classifier: Classifier) -> bool:

@@ -71,13 +71,35 @@ def log_loss(log_probabilities: np.ndarray, targets: np.ndarray) -> float:
     return float(-np.take_along_axis(log_probabilities, targets[:, None], 1).mean())
 
 
-def calibration_error(probabilities: np.ndarray, right: np.ndarray) -> float:
-    """Return the expected calibration error: how far being right lies from being sure.
+@dataclass(frozen=True)
+class Reliability:
+    """How sure a classifier was and how often right, bin by bin; bins without texts are left out.
 
-    The mean over bins, weighted by their texts, of |share right - mean probability of the class
-    that was chosen|. Bins are open below and closed above: 1 belongs to the last.
+    Bins are open below and closed above: 1 belongs to the last.
     """
-    sure = probabilities.max(axis=1)
+
+    texts: np.ndarray
+    sure: np.ndarray
+    """Mean probability of the class that was chosen."""
+    right: np.ndarray
+    """Share told right."""
+
+    @property
+    def error(self) -> float:
+        """Return the expected calibration error: the mean of |right - sure| over all texts."""
+        return float((np.abs(self.right - self.sure) * self.texts).sum() / self.texts.sum())
+
+
+def bin_reliability(sure: np.ndarray, right: np.ndarray) -> Reliability:
+    """Bin texts by the probability of the class that was chosen (N,); `right` (N,) is truth."""
     number = np.clip(np.ceil(sure * BINS).astype(int) - 1, 0, BINS - 1)
-    gaps = np.bincount(number, weights=right - sure, minlength=BINS)
-    return float(np.abs(gaps).sum() / len(sure))
+    texts = np.bincount(number, minlength=BINS)
+    seen = texts > 0
+    sums = (np.bincount(number, weights=of, minlength=BINS) for of in (sure, right))
+    mean_sure, mean_right = (total[seen] / texts[seen] for total in sums)
+    return Reliability(texts[seen], mean_sure, mean_right)
+
+
+def calibration_error(probabilities: np.ndarray, right: np.ndarray) -> float:
+    """Return the expected calibration error of probabilities (N, C): see Reliability."""
+    return bin_reliability(probabilities.max(axis=1), right).error

@@ -22,6 +22,7 @@ class Headline:
     """A document in a line: its title, or the beginning of its text; and its polarity."""
 
     text: str
+    """One line of at most SHOWN_CHARACTERS."""
     polarity: float
     whole: str
     """Title and text, as the classifier read them."""
@@ -114,8 +115,10 @@ def _headlines(
     said = said.assign(strength=said["polarity"].abs()).sort_values(
         ["strength", "document_id"], ascending=[False, True]
     )
-    title = said["title"].fillna("").str.strip()
-    text = said["text"].fillna("").str.split().str.join(" ").str.slice(0, SHOWN_CHARACTERS)
+    title, text = (
+        said[part].fillna("").str.split().str.join(" ").str.slice(0, SHOWN_CHARACTERS)
+        for part in ("title", "text")
+    )
     said = said.assign(
         headline=title.where(title != "", text), whole=join_texts(said["title"], said["text"])
     )

@@ -1,6 +1,5 @@
 """Documents, classifiers and daily sentiment through the flows."""
 
-import csv
 import io
 import re
 
@@ -16,46 +15,24 @@ from flows.ingest import ingest
 from flows.nightly import nightly
 from flows.train_classifier import train_classifier
 from pipelines_lib.config import (
-    ClassifierConfig,
     DatasetConfig,
     DocumentsConfig,
-    ForecasterConfig,
-    NgramConfig,
-    SourceConfig,
-    SplitConfig,
     TokenizerConfig,
-    TrainingConfig,
 )
 from pipelines_lib.errors import BundleError, ConfigError, SourceError, TrainingError
 from pipelines_lib.lake import Lake, read_dataset
 from pipelines_lib.tables import DOCUMENTS, POLARITIES, SENTIMENT
+from tests.stories import (
+    CLASSIFIER,
+    FORECASTER,
+    TRAINING,
+    make_stories,
+    market,
+    reviews,
+    write_stories,
+)
 
-TRAINING = TrainingConfig(max_epochs=2, batch_size=32, learning_rate=0.01, schedule="constant")
-CLASSIFIER = ClassifierConfig(
-    tokenizer=TokenizerConfig(vocabulary=1000, max_tokens=30),
-    embedding=8,
-    hidden=8,
-    ngrams=NgramConfig(buckets=1024, size=4),
-    training=TRAINING,
-)
-FORECASTER = ForecasterConfig(
-    lookback=10,
-    horizon=2,
-    hidden=4,
-    features=["volatility", "sentiment_mood"],
-    split=SplitConfig(validation_steps=30, calibration_steps=40, test_steps=40),
-    training=TrainingConfig(max_epochs=1, batch_size=64),
-)
 NASTY = "<script>alert('x')</script> gains & \"soars\""
-STORIES = {"positive": "profit {} soars to a record", "negative": "loss {} widens, shares slump"}
-
-
-def market(name="news", **documents):
-    return DatasetConfig(
-        name=name,
-        source=SourceConfig(kind="synthetic-market", n_series=3, n_steps=300, seed=3),
-        documents=DocumentsConfig(**{"kind": "synthetic", "n_documents": 400, **documents}),
-    )
 
 
 def run_nightly(dataset, **changes):
@@ -134,6 +111,14 @@ def test_training_of_a_classifier_logs_what_it_is_worth(first_night):
     assert {f"figures/{n}.png" for n in ("losses", "confusion", "reliability")} == figures
 
 
+def test_training_of_a_forecaster_says_which_sentiment_it_read(first_night):
+    client = mlflow.MlflowClient(f"sqlite:///{first_night[0]}/mlflow/mlflow.db")
+    champion = client.get_model_version_by_alias("news-forecaster", "champion")
+    assert client.get_run(champion.run_id).data.tags["data.sentiment_version"] == "0"
+    of_texts = client.get_model_version_by_alias("news-classifier", "champion")
+    assert "data.sentiment_version" not in client.get_run(of_texts.run_id).data.tags
+
+
 def test_nightly_twice_scores_nothing_and_says_so(first_night):
     home, _ = first_night
     before = versions(home)
@@ -169,32 +154,6 @@ def test_training_again_makes_a_challenger_by_mcnemars_test(first_night):
     assert (again.version, again.alias) == ("2", "challenger")
     assert "cannot be told from the champion" in again.reason or "does not beat" in again.reason
     assert re.search(r"1 - accuracy on \d\d held-out rows .* against the champion's", again.reason)
-
-
-def write_stories(folder, name, stories):
-    folder.mkdir(exist_ok=True)
-    with open(folder / f"{name}.csv", "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["id", "time", "text", "title", "series", "label"])
-        writer.writerows(stories)
-
-
-def make_stories(n, first=0):
-    return [
-        (f"d{first + number}", f"2024-02-{1 + number % 20:02d} 01:00", "", story.format(number),
-         "AAA, BBB" if number % 5 == 0 else "AAA", label)
-        for number in range(n)
-        for label, story in [list(STORIES.items())[number % 2]]
-    ]  # fmt: skip
-
-
-def reviews(folder, name="stories", **changes):
-    files = {"path": str(folder), "title_column": "title", "series_column": "series", **changes}
-    return DatasetConfig(
-        name=name,
-        kind="documents",
-        documents=DocumentsConfig(kind="files", label_column="label", **files),
-    )
 
 
 def test_nightly_of_texts_alone_scores_only_what_is_new(home, tmp_path):

@@ -50,6 +50,39 @@ def test_classify_texts_names_the_column_it_needs(classifier):
         classify_texts(classifier, pd.DataFrame({"review": ["great"]}))
 
 
+@pytest.mark.parametrize(
+    ("given", "n"),
+    [
+        ("great film", 1),
+        (["great film"], 1),
+        ({"text": "great film"}, 1),
+        ({"text": ["great film", "great film"]}, 2),
+        ({"text": ["film"], "title": ["great"]}, 1),
+        (np.array(["great film", None, np.nan], dtype=object), 3),
+    ],
+    ids=["text", "texts", "one by name", "several by name", "title", "missing"],
+)
+def test_classify_texts_takes_texts_in_every_form(classifier, given, n):
+    made = classify_texts(classifier, given)
+    assert len(made) == n
+    first = "great\nfilm" if isinstance(given, dict) and "title" in given else "great film"
+    expected = classify_texts(classifier, [first, *["great film" if n == 2 else ""] * (n - 1)])
+    assert np.allclose(made["p_positive"], expected["p_positive"], atol=1e-5)
+
+
+@pytest.mark.parametrize("value", [7, 2.5, b"great", ["great"]])
+def test_classify_texts_refuses_what_is_no_text(classifier, value):
+    with pytest.raises(SeriesError, match=r"row 1 of column text has .+, of type \w+: give"):
+        classify_texts(classifier, ["great film", value])
+    with pytest.raises(SeriesError, match="row 0 of column title has"):
+        classify_texts(classifier, pd.DataFrame({"title": [value], "text": ["film"]}))
+
+
+def test_classify_texts_refuses_columns_of_several_lengths(classifier):
+    with pytest.raises(SeriesError, match=r"differ in length \(text 2, title 1\)"):
+        classify_texts(classifier, {"text": ["great", "film"], "title": ["a"]})
+
+
 def test_predict_any_of_a_loaded_bundle_is_the_same(classifier, tmp_path):
     classifier.save_bundle(tmp_path)
     pd.testing.assert_frame_equal(

@@ -19,3 +19,9 @@ def test_end_state_is_partial_where_a_file_of_documents_failed():
     assert state.name == "Partial"
     assert "b.csv (it is empty)" in state.message
     assert end_state("done", IngestReport("prices", failures={"A": "gone"})).name == "Partial"
+
+
+def test_end_state_is_partial_where_the_run_went_on_without_something():
+    state = end_state("done", ROWS, failed="documents failed: no label")
+    assert (state.name, state.data) == ("Partial", "done")
+    assert state.message == f"{ROWS.sentence}; documents failed: no label"

@@ -15,6 +15,7 @@ from pipelines_lib.reports.classifier import (
     make_examples,
 )
 from pipelines_lib.reports.words import DARKEST, SHOWN, render_words, shade_headlines, shade_text
+from pipelines_lib.sentiment.calibration import calibration_error
 from tests.texts import fitted_small
 
 
@@ -49,6 +50,14 @@ def test_draw_reliability_tells_the_calibration_error():
     assert labels[1:] == ["before, calibration error 0.450", "after, calibration error 0.000"]
 
 
+def test_draw_reliability_bins_as_the_metric_does():
+    """Sure at .6, the edge of two bins, and wrong; sure at .62 and right: .6 and .38 off."""
+    sure, right = np.array([0.6, 0.62]), np.array([False, True])
+    line = draw_reliability({"before": sure, "after": sure}, right).axes[0].lines[1]
+    assert line.get_label() == "before, calibration error 0.490"
+    assert calibration_error(np.stack((sure, 1 - sure), axis=1), right) == pytest.approx(0.49)
+
+
 def test_make_examples_lists_the_surest_mistakes_first():
     fitted = fitted_small()
     wrong = fitted.predicted.label.copy()
@@ -76,6 +85,13 @@ def test_shade_text_cuts_long_texts_and_takes_none():
     many = shade_text([("w", 1.0)] * (SHOWN + 1), said="x", by_character=True, tone="positive")
     assert (len(many.pieces), many.between, many.cut) == (SHOWN, "", True)
     assert shade_text([], said="x", by_character=False, tone="positive").pieces == []
+
+
+def test_shade_text_cuts_a_word_without_end():
+    [(word, _)] = shade_text(
+        [("x" * 5000, 1.0)], said="x", by_character=False, tone="positive"
+    ).pieces
+    assert word == "x" * 60 + "…"
 
 
 def test_shade_headlines_colours_by_polarity():

@@ -49,6 +49,7 @@ def summarise(lived_lake, sine_dataset):
             skipped=["nothing to train"],
             left_out={"Y": "short"},
             seconds={"ingest": 1.0},
+            warnings=INGESTED.warnings,
         )
 
     return make

@@ -1,9 +1,9 @@
 """A night's documents gathered from the lake, and how they are told."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from pipelines_lib.ingestion.document_report import DocumentsReport
@@ -18,6 +18,7 @@ from pipelines_lib.reports.sentiment_lines import (
     TextNews,
     mover_sentence,
     scored_sentence,
+    tell_movers,
     texts_sentence,
     texts_to_markdown,
 )
@@ -52,7 +53,7 @@ def prices(bars_dataset):
 
 
 @pytest.fixture
-def gather(lake, prices):
+def gather(lake, prices, bars_dataset):
     store_and_score(
         lake,
         prices,
@@ -64,9 +65,16 @@ def gather(lake, prices):
         ),
     )
 
-    def make(scorer=MODEL["scorer"]):
+    def make(scorer=MODEL["scorer"], ingested=INGESTED, **declared):
         return summarise_texts(
-            lake, prices, ingested=INGESTED, scorer=scorer, version="1", scored=4, classes={"x": 4}
+            lake,
+            bars_dataset(**{"documents": {"kind": "synthetic"}, **declared}),
+            ingested=ingested,
+            scorer=scorer,
+            version="1",
+            scored=4,
+            classes={"x": 4},
+            at=datetime(2024, 3, 1, 20, 0, tzinfo=UTC),
         )
 
     return make
@@ -133,4 +141,29 @@ def test_texts_to_markdown_keeps_titles_within_their_cell():
 def test_headline_keeps_what_the_classifier_read(gather):
     headline = gather()[1]["headlines"].iloc[0][0]
     assert headline == Headline("good 0.9", pytest.approx(0.9), "good 0.9")
-    assert isinstance(gather()[1], pd.DataFrame)
+
+
+def test_scored_sentence_keeps_classes_on_their_line():
+    news = replace(NEWS, classes={"first\n# second": 3})
+    assert scored_sentence(news).endswith("of 3 it has scored: first # second 3")
+
+
+def test_tell_movers_takes_the_ends():
+    movers = [MoverLine(name, 0.0, 0.0, 1, []) for name in "abcdef"]
+    told = [tell_movers(replace(NEWS, movers=movers[:n])) for n in (6, 3, 0)]
+    assert ["".join(mover.series_id for mover in each) for each in told] == ["abef", "abc", ""]
+
+
+def test_summarise_texts_goes_by_the_lake_where_tonight_read_nothing(gather):
+    assert gather(ingested=replace(INGESTED, newest=None))[0].newest == "2024-02-07 02:00"
+
+
+def test_summarise_texts_without_times_goes_by_the_night(gather):
+    undated = {"kind": "files", "path": "texts", "time_column": ""}
+    assert gather(documents=undated)[0].newest == "2024-03-01"
+
+
+def test_summarise_texts_of_an_empty_lake_has_no_date(gather):
+    none = DocumentsReport("empty")
+    news, _ = gather(name="empty", ingested=none)
+    assert (news.documents, news.newest) == (0, "")

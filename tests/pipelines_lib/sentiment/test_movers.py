@@ -70,3 +70,10 @@ def test_read_movers_of_nothing_are_none(lake, dataset):
     assert read_movers(lake, dataset, scorer=SCORER).columns.tolist() == [
         "series_id", "time", "mood", "change", "documents", "headlines",
     ]  # fmt: skip
+
+
+def test_read_movers_keep_a_title_to_a_short_line(lake, dataset):
+    rows = documents(("d1", WEDNESDAY, "A", "0.5")).assign(title="profit\n | soars " * 40)
+    store_and_score(lake, dataset, rows)
+    [headline] = read_movers(lake, dataset, scorer=SCORER)["headlines"][0]
+    assert headline.text == ("profit | soars " * 40)[:120]
