@@ -49,6 +49,10 @@ def test_hash_ngrams_squeezes_white_space_and_normalises():
     assert rows(["ｆｉｌｍ"]) == rows(["film"])
 
 
+def test_hash_ngrams_takes_capitals_for_small_letters():
+    assert rows(["Profit UP", "STRASSE"]) == rows(["profit up", "straße"])
+
+
 def test_hash_ngrams_marks_a_text_of_nothing():
     assert [len(row) for row in rows(["", "  "])] == [2, 2]  # _ and __
 
