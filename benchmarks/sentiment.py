@@ -118,19 +118,12 @@ def make_config(kind: str, *, budget: str, seed: int) -> ClassifierConfig:
             "training": {"max_epochs": 3 if full else 2},
         },
         "sentences": {
-            "embedding": 64,
             "hidden": 64,
             "dropout": 0.5,
-            "tokenizer": {"vocabulary": 4_000},
-            "ngrams": {"buckets": 65_536, "dropout": 0.3},
+            "tokenizer": {"vocabulary": 8_000},
+            "ngrams": {"buckets": 65_536},
             "members": 3 if full else 1,
-            "training": {
-                "max_epochs": 8,
-                "batch_size": 64,
-                "learning_rate": 4e-3,
-                "warmup_steps": 50,
-                "weight_averaging": 0.99,
-            },
+            "training": {"max_epochs": 8, "batch_size": 32, "warmup_steps": 100},
         },
         "names": {  # as in the job names-train
             "embedding": 32,
