@@ -23,7 +23,8 @@ def hash_ngrams(texts: Sequence[str], *, longest: int, buckets: int) -> Ragged:
     """Return the places, 0 to `buckets` - 1, of each text's n-grams of 1 to `longest` characters.
 
     Texts are brought to Unicode's form NFKC, capitals to small letters; white space, however much,
-    counts as one `_`, and stands at both ends too. Each place stands once a text, in ascending order; no text is without.
+    counts as one `_`, and stands at both ends too. Each place stands once a text, in ascending
+    order; no text is without.
     """
     read = np.cumsum([min(len(text), CHARACTERS) for text in texts])
     bounds = np.flatnonzero(np.diff(read // CHARACTERS_AT_ONCE)) + 1
