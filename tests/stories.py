@@ -14,7 +14,7 @@ from pipelines_lib.config import (
     TrainingConfig,
 )
 
-TRAINING = TrainingConfig(max_epochs=2, batch_size=32, learning_rate=0.01, schedule="constant")
+TRAINING = TrainingConfig(max_epochs=4, batch_size=32, learning_rate=0.01, schedule="constant")
 CLASSIFIER = ClassifierConfig(
     tokenizer=TokenizerConfig(vocabulary=1000, max_tokens=30),
     embedding=8,
@@ -37,7 +37,9 @@ def market(name="news", **documents):
     return DatasetConfig(
         name=name,
         source=SourceConfig(kind="synthetic-market", n_series=3, n_steps=300, seed=3),
-        documents=DocumentsConfig(**{"kind": "synthetic", "n_documents": 400, **documents}),
+        documents=DocumentsConfig(
+            **{"kind": "synthetic", "n_documents": 400, "seed": 1, **documents}
+        ),
     )
 
 

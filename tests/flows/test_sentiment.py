@@ -101,7 +101,7 @@ def test_training_of_a_classifier_logs_what_it_is_worth(first_night):
     for metric in ("accuracy", "macro_f1", "ece", "ece_uncalibrated", "accuracy_baseline",
                    "mcnemar_p_vs_baseline", "skill_pct", "test_documents"):  # fmt: skip
         assert metric in run.data.metrics
-    assert len(client.get_metric_history(champion.run_id, "train_loss")) == 2
+    assert len(client.get_metric_history(champion.run_id, "train_loss")) == TRAINING.max_epochs
     assert run.data.params["tokenizer.vocabulary"] == "1000"
     assert run.data.tags["data.documents_version"] == "0"
     assert "first model" in run.data.tags["promotion.reason"]
