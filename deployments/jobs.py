@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from prefect import Flow
 
 JOBS_FILE = Path(__file__).with_name("prefect.yaml")
+STRATEGIES = ("ENQUEUE", "CANCEL_NEW")
+"""What happens to a run beyond the limit: it waits, or it is refused with the reason."""
+ONE_AT_A_TIME = {"limit": 1, "collision_strategy": "ENQUEUE"}
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class Job:
     parameters: dict[str, Any] = field(default_factory=dict)
     schedules: list[dict[str, Any]] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
+    concurrency: dict[str, Any] = field(default_factory=lambda: dict(ONE_AT_A_TIME))
+    """Runs of the job at the same time, and whether further ones wait or are refused."""
 
     @property
     def flow_name(self) -> str:
@@ -121,7 +126,22 @@ def _make_job(entry: dict[str, Any], path: Path) -> Job:
         entry.get("parameters") or {},
         entry.get("schedules") or [],
         entry.get("tags") or [],
+        _concurrency(entry, path),
     )
+
+
+def _concurrency(entry: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Return how many runs of a job there may be at once, as Prefect reads it."""
+    given = entry.get("concurrency_limit") or ONE_AT_A_TIME
+    stated = given if isinstance(given, dict) else {"limit": given}
+    made = ONE_AT_A_TIME | stated
+    well = isinstance(made["limit"], int) and made["limit"] > 0
+    if not well or made["collision_strategy"] not in STRATEGIES or made.keys() - ONE_AT_A_TIME:
+        raise ConfigError(
+            f"{path}: the job {entry['name']} has concurrency_limit {given!r}: write it as "
+            f"{{limit: 1, collision_strategy: {' or '.join(STRATEGIES)}}}"
+        )
+    return made
 
 
 def find_job(name: str) -> Job:

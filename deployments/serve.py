@@ -1,5 +1,6 @@
 """Run the jobs on their schedules, and on demand from Prefect's page."""
 
+from importlib.metadata import version
 from typing import TYPE_CHECKING, cast
 
 from deployments.jobs import Job, read_jobs, resolve_parameters
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
 
 def make_deployments(jobs: dict[str, Job] | None = None) -> list["RunnerDeployment"]:
     """Return a Prefect deployment for every job; their parameters are validated first."""
+    from prefect.client.schemas.objects import ConcurrencyLimitConfig
     from prefect.deployments.runner import EntrypointType, RunnerDeployment
     from prefect.schedules import Cron
 
@@ -23,7 +25,8 @@ def make_deployments(jobs: dict[str, Job] | None = None) -> list["RunnerDeployme
             tags=job.tags,
             schedules=[Cron(s["cron"], timezone=s.get("timezone")) for s in job.schedules],
             paused=False,
-            concurrency_limit=1,
+            concurrency_limit=ConcurrencyLimitConfig.model_validate(job.concurrency),
+            version=version("tidewatch"),
             entrypoint_type=EntrypointType.MODULE_PATH,
         )
         made.append(cast(RunnerDeployment, deployment))
@@ -34,4 +37,11 @@ def serve_jobs() -> None:
     """Serve every job until interrupted; needs a Prefect server (PREFECT_API_URL)."""
     from prefect import serve
 
-    serve(*make_deployments(), pause_on_shutdown=False)
+    from deployments.orphans import end_orphans
+
+    for name in end_orphans():
+        print(f"{name} was cut off: it counts as crashed, and its place is free", flush=True)
+    jobs = read_jobs()
+    scheduled = [name for name, job in jobs.items() if job.schedules]
+    print(f"{len(jobs)} jobs, on schedule: {', '.join(scheduled)}", flush=True)
+    serve(*make_deployments(jobs), pause_on_shutdown=False, print_starting_message=False)

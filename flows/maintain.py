@@ -2,13 +2,13 @@
 
 from typing import Annotated
 
-from prefect import flow
 from pydantic import Field
 
+from tasks.job import job
 from tasks.maintain import compact_tables, list_dataset_names
 
 
-@flow(name="maintain", flow_run_name="maintain")
+@job("maintain", "maintain")
 def maintain(
     dataset: str = "",
     keep_hours: Annotated[int, Field(ge=1, description="Hours that old versions stay.")] = 720,

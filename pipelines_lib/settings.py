@@ -86,6 +86,11 @@ class Settings(BaseSettings):
         return self.home_dir / "studies"
 
     @property
+    def turns_dir(self) -> Path:
+        """Return the folder of the locks that runs of this machine take turns by."""
+        return self.home_dir / "turns"
+
+    @property
     def jobs_dir(self) -> Path:
         """Return the folder of the jobs that runs have stored."""
         return self.home_dir / "jobs"

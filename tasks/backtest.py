@@ -13,6 +13,7 @@ from tasks.context import Context, may_pass, open_context
 from tasks.progress import epoch_progress, series_progress
 from tasks.train import EXAMPLE_STEPS, read_inputs
 from tasks.training_run import sentiment_version
+from tasks.turns import takes_gpu
 
 if TYPE_CHECKING:
     from pipelines_lib.config import DatasetConfig
@@ -40,6 +41,7 @@ class Backtested:
     retry_delay_seconds=10,
     retry_condition_fn=may_pass,
 )
+@takes_gpu
 def backtest_forecaster(
     dataset: str, config: ForecasterConfig, backtest: BacktestConfig, variants: list[str]
 ) -> Backtested:
@@ -94,6 +96,7 @@ def backtest_forecaster(
     retry_delay_seconds=10,
     retry_condition_fn=may_pass,
 )
+@takes_gpu
 def register_newest(dataset: str, config: ForecasterConfig, backtested: Backtested) -> Backtested:
     """Fit the base config on all data; champion where there is none, else challenger.
 

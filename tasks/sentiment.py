@@ -10,6 +10,7 @@ from pipelines_lib.config import ClassifierConfig
 from tasks.context import may_pass, open_context
 from tasks.progress import epoch_progress
 from tasks.training_run import Trained, log_inputs, log_results
+from tasks.turns import takes_gpu
 
 TASK = "classify"
 EXAMPLES = 3
@@ -39,6 +40,7 @@ class Scored:
     retry_delay_seconds=10,
     retry_condition_fn=may_pass,
 )
+@takes_gpu
 def train_classifier_model(dataset: str, config: ClassifierConfig) -> Trained:
     """Train a classifier, judge it beside baseline and champion, register it."""
     import pandas as pd

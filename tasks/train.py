@@ -10,6 +10,7 @@ from pipelines_lib.config import DetectorConfig, ForecasterConfig
 from tasks.context import Context, may_pass, open_context
 from tasks.progress import epoch_progress
 from tasks.training_run import Trained, log_inputs, log_results
+from tasks.turns import takes_gpu
 
 if TYPE_CHECKING:
     from pipelines_lib.config import DatasetConfig
@@ -26,6 +27,7 @@ EXAMPLE_STEPS = 40
     retry_delay_seconds=10,
     retry_condition_fn=may_pass,
 )
+@takes_gpu
 def train_forecaster_model(dataset: str, config: ForecasterConfig) -> Trained:
     """Train a forecaster, judge it beside baselines and champion, register it."""
     from pipelines_lib.forecasting.compare import compare_forecasters
@@ -103,6 +105,7 @@ def train_forecaster_model(dataset: str, config: ForecasterConfig) -> Trained:
     retry_delay_seconds=10,
     retry_condition_fn=may_pass,
 )
+@takes_gpu
 def train_detector_model(dataset: str, config: DetectorConfig) -> Trained:
     """Train a detector, judge it beside baselines and champion, register it."""
     from pipelines_lib.anomaly.compare import compare_detectors

@@ -139,6 +139,25 @@ def last_final_position(dataset: DatasetConfig, calendar: Calendar, at: datetime
     return calendar.last_closed(at - timedelta(minutes=dataset.close_margin_minutes))
 
 
+def final_since(
+    dataset: DatasetConfig, calendar: Calendar, at: datetime
+) -> tuple[datetime, datetime] | None:
+    """Return since when the last session that is final at a moment has been so, and its date.
+
+    Both are UTC. None: the steps are no sessions, or none is final yet.
+    """
+    if calendar.closes is None or calendar.sessions is None:
+        return None
+    position = last_final_position(dataset, calendar, at)
+    if position < 0:
+        return None
+    close, session = (
+        pd.Timestamp(times[position]).tz_localize("UTC").to_pydatetime()
+        for times in (calendar.closes, calendar.sessions)
+    )
+    return close + timedelta(minutes=dataset.close_margin_minutes), session
+
+
 def naive_times(times: pd.Series) -> np.ndarray:
     """Return UTC times as datetime64[us] without a zone, the form positions are looked up in."""
     return times.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy().astype("datetime64[us]")
