@@ -2,7 +2,7 @@
 
 Prefect's runner sees a process of its own die. Where the runner went with it (out of memory, a
 power cut, `kill -9` of all), a run stays Running for ever and holds its place. On SQLite, where all
-jobs run on the server's own host, every such run is found; beside Postgres, where other hosts run jobs
+jobs run on the server's own host, every such run is found; beside Postgres, where others run jobs
 too, only those that say they were of this host (Prefect's heartbeats find the others:
 `deployments/heartbeats.py`).
 """

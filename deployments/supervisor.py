@@ -52,7 +52,10 @@ class Child:
 
 
 class Supervisor:
-    """Holds processes together; each in a session of its own, so that Ctrl-C comes here alone."""
+    """Holds processes together.
+
+    Each has a session of its own, so that Ctrl-C comes here alone, and ends when this process does.
+    """
 
     def __init__(self, tell: Tell) -> None:
         self._tell, self._children = tell, list[Child]()
@@ -105,14 +108,14 @@ class Supervisor:
         """End a process and all that it started; kill what does not go by itself."""
         if child.process is None:
             return
-        family = _family(child.process.pid)
+        child.shown = False  # what programs say when they are ended helps nobody
         if child.running:
             child.process.send_signal(child.gentle)
             try:
                 child.process.wait(PATIENCE_S)
             except subprocess.TimeoutExpired:
                 self._tell(child.name, f"is killed: it has not ended within {PATIENCE_S:.0f} s")
-        _kill(family)
+        _kill_session(child.process.pid)
         child.process.wait()
         child.process = None
 
@@ -122,8 +125,10 @@ class Supervisor:
             self.stop(child)
 
     def _launch(self, child: Child) -> None:
+        if child.process is not None:  # a server that was killed may leave workers on its port
+            _kill_session(child.process.pid)
         child.process = subprocess.Popen(
-            list(child.command),
+            [sys.executable, "-m", "deployments.tether", child.gentle.name, *child.command],
             env=dict(child.environment),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -169,24 +174,13 @@ def _how(code: int | None) -> str:
     return f"exit code {code}"
 
 
-def _family(pid: int) -> "list[object]":
-    """Return a process and all that descend from it, as they now are."""
+def _kill_session(leader: int) -> None:
+    """Kill all processes of a session, also those whose parents are gone."""
     import psutil
 
-    try:
-        process = psutil.Process(pid)
-        return [process, *process.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []
-
-
-def _kill(family: "list[object]") -> None:
-    import psutil
-
-    for process in family:
-        assert isinstance(process, psutil.Process)
+    for process in psutil.process_iter():
         try:
-            if process.is_running() and process.pid != os.getpid():
+            if os.getsid(process.pid) == leader:
                 process.kill()
-        except psutil.NoSuchProcess:
+        except (ProcessLookupError, PermissionError, psutil.NoSuchProcess):
             continue
