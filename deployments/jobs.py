@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from deployments.environment import load_settings
+from deployments.triggers import DataTrigger, check_followed, read_triggers
 from pipelines_lib.config.ablation import sentiment_variant
 from pipelines_lib.config.backtest import read_variants
 from pipelines_lib.config.documents import require_documents
@@ -40,6 +41,7 @@ class Job:
     parameters: dict[str, Any] = field(default_factory=dict)
     schedules: list[dict[str, Any]] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
+    triggers: tuple[DataTrigger, ...] = ()
 
     @property
     def flow_name(self) -> str:
@@ -48,8 +50,9 @@ class Job:
 
     @property
     def when(self) -> str:
-        """Return the schedule in words."""
+        """Return the schedule, and the data that the job follows, in words."""
         said = [f"{s.get('cron')} {s.get('timezone', 'UTC')}" for s in self.schedules]
+        said += [trigger.words for trigger in self.triggers]
         return "; ".join(said) or "on demand"
 
     def load_flow(self) -> "Flow":
@@ -69,11 +72,14 @@ def read_jobs(path: Path | None = None) -> dict[str, Job]:
     """Read the jobs of a file, by name; without one, the declared jobs, then the stored ones.
 
     Raises:
-        ConfigError: A file cannot be read, or two jobs have one name.
+        ConfigError: A file cannot be read, two jobs have one name, or a job follows what never
+            happens.
     """
     if path is None:
         jobs = read_jobs(JOBS_FILE)
-        return jobs | _read_stored_jobs(load_settings().jobs_dir, declared=jobs)
+        jobs |= _read_stored_jobs(load_settings().jobs_dir, declared=jobs)
+        check_followed(jobs)
+        return jobs
     try:
         listed = yaml.safe_load(path.read_text(encoding="utf-8"))["deployments"]
     except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
@@ -121,6 +127,7 @@ def _make_job(entry: dict[str, Any], path: Path) -> Job:
         entry.get("parameters") or {},
         entry.get("schedules") or [],
         entry.get("tags") or [],
+        read_triggers(entry["name"], entry.get("triggers")),
     )
 
 

@@ -2,7 +2,10 @@
 
 from typing import TYPE_CHECKING, cast
 
+from deployments.automations import set_up_alerts
+from deployments.environment import load_settings
 from deployments.jobs import Job, read_jobs, resolve_parameters
+from deployments.triggers import prefect_triggers
 
 if TYPE_CHECKING:
     from prefect.deployments.runner import RunnerDeployment
@@ -22,6 +25,7 @@ def make_deployments(jobs: dict[str, Job] | None = None) -> list["RunnerDeployme
             description=job.description,
             tags=job.tags,
             schedules=[Cron(s["cron"], timezone=s.get("timezone")) for s in job.schedules],
+            triggers=prefect_triggers(job),
             paused=False,
             concurrency_limit=1,
             entrypoint_type=EntrypointType.MODULE_PATH,
@@ -34,4 +38,6 @@ def serve_jobs() -> None:
     """Serve every job until interrupted; needs a Prefect server (PREFECT_API_URL)."""
     from prefect import serve
 
-    serve(*make_deployments(), pause_on_shutdown=False)
+    made = make_deployments()
+    set_up_alerts(load_settings(), [deployment.name for deployment in made])
+    serve(*made, pause_on_shutdown=False)

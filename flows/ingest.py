@@ -6,13 +6,15 @@ from prefect import flow
 
 from pipelines_lib.config import DatasetConfig
 from tasks.documents import IngestedTexts, ingest_texts, log_texts
-from tasks.ingest import Ingested, ingest_rows, log_ingest
+from tasks.ingest import Ingested, announce_rows, ingest_rows, log_ingest
 from tasks.outcome import end_state
 
 
 @flow(name="ingest", flow_run_name="ingest {dataset.name}")
 def ingest(dataset: DatasetConfig, whole: bool = False) -> Ingested | IngestedTexts:
     """Fetch a dataset's rows and documents, judge them, and merge what is new into the lake.
+
+    Jobs that wait for new rows start then.
 
     Args:
         dataset: The declaration: source, series, calendar, columns, documents.
@@ -26,7 +28,9 @@ def ingest(dataset: DatasetConfig, whole: bool = False) -> Ingested | IngestedTe
     rows = ingest_rows(dataset, whole)
     log_ingest(name, rows)
     if not dataset.has_documents:
+        announce_rows(name, rows)
         return end_state(rows, rows.report)
     texts = ingest_texts(dataset)
     log_texts(name, texts)
+    announce_rows(name, rows)
     return end_state(replace(rows, texts=texts), rows.report, texts.report)
