@@ -62,8 +62,8 @@ def set_up_alerts(settings: Settings, jobs: Sequence[str]) -> None:
             _forget_webhook(client)
         name = f"custom-webhook/{BLOCK}" if webhook else settings.alert_block
         if not name:
-            for automation in _made_before(client).values():
-                client.delete_automation(automation.id)
+            for old in _made_before(client).values():
+                client.delete_automation(old.id)
             return
         wanted = make_automations(_find_block(client, name), jobs)
         made = _made_before(client)
@@ -137,7 +137,7 @@ def _save_webhook(url: str) -> None:
         name=BLOCK,
         url="{{webhook}}",
         json_data={"subject": "{{subject}}", "body": "{{body}}", "text": "{{subject}}\n{{body}}"},
-        secrets={"webhook": url},  # type: ignore[arg-type]
+        secrets={"webhook": url},
     )
     block.save(BLOCK, overwrite=True)
 

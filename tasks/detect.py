@@ -38,7 +38,10 @@ class Detection:
     retry_condition_fn=may_pass,
 )
 def detect_events(dataset: str) -> Detection:
-    """Score the steps since the last scored ones, merge them, bring the events up to date, tell of new ones."""
+    """Score the steps since the last scored ones, merge them, and bring the events up to date.
+
+    Events that are not quiet and reach what is new are told of.
+    """
     from pipelines_lib.anomaly.detector import Detector
     from pipelines_lib.anomaly.event_alerts import find_event_alerts, note_watched
     from pipelines_lib.anomaly.event_table import update_events

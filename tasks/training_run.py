@@ -149,7 +149,7 @@ def tell_promotion(
         PROMOTED,
         f"{name} v{version}",
         f"{dataset}: {name} v{version} is champion",
-        f"{reason}. MLflow run {run_id}. To take it back, move the alias champion on MLflow's page.",
+        f"{reason}. MLflow run {run_id}. To take it back, move the alias on MLflow's page.",
         details={"model": name, "model_version": version, "mlflow_run_id": run_id},
     )
     raise_alerts(context.lake, dataset, [alert], at=datetime.now(UTC))

@@ -57,12 +57,19 @@ def read_untold(lake: Lake, dataset: str) -> list[StoredAlert]:
     rows = lake.read_rows(dataset, ALERTS, equal={"told_how": NOT_TOLD})
     return [
         StoredAlert(
-            Alert(row.kind, row.subject, row.title, row.text, row.weight, json.loads(row.details)),
-            row.at.to_pydatetime(),
-            row.flow_run_id,
-            row.message,
+            Alert(
+                row["kind"],
+                row["subject"],
+                row["title"],
+                row["text"],
+                row["weight"],
+                json.loads(row["details"]),
+            ),
+            row["at"].to_pydatetime(),
+            row["flow_run_id"],
+            row["message"],
         )
-        for row in rows.itertuples(index=False)
+        for row in rows.to_dict("records")
     ]
 
 
