@@ -34,7 +34,10 @@ def find_event_alerts(
     seen = lake.read_rows(dataset, WATCHED, equal=of_scorer).set_index("series_id")["until"]
     events = lake.read_rows(dataset, EVENTS, equal=of_scorer)
     events = events[events["quiet"].fillna("") == ""]
-    until, last = events["series_id"].map(seen), events["series_id"].map(newest)
+    until, last = (
+        pd.to_datetime(events["series_id"].map(times.to_dict()), utc=True)
+        for times in (seen, newest)
+    )
     reaches = (events["end"] > until) | (until.isna() & (events["end"] >= last))
     alerts = [_alert(dataset, event) for event in events[reaches].to_dict("records")]
     watched = pd.DataFrame({"series_id": newest.index.to_numpy(), "until": newest.to_numpy()})
