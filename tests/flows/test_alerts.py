@@ -18,7 +18,7 @@ from pipelines_lib.config import (
     TrainingConfig,
 )
 from pipelines_lib.lake import Lake
-from pipelines_lib.tables import EVENTS
+from pipelines_lib.tables import ALERTS, EVENTS
 from tests.sensors import START, write_hours
 
 DETECTOR = DetectorConfig(
@@ -56,6 +56,13 @@ def run_night(home, tmp_path):
     return run
 
 
+def alerted(home):
+    """Return what was told of the sensors, as kind and subject; all of it has been told."""
+    rows = Lake(str(home / "lake")).read_rows("sensors", ALERTS)
+    assert set(rows["told_how"]) == {"prefect"}
+    return list(zip(rows["kind"], rows["subject"], strict=True))
+
+
 @pytest.fixture
 def tidewatch(monkeypatch, capsys):
     """Run a command; return the exit code, what it said, and its errors."""
@@ -77,6 +84,9 @@ def test_an_event_grows_from_night_to_night_and_hears_what_people_say(home, run_
     assert (night.n_new_events, night.n_alerts) == (1, 1)
     event = first["event_id"].item()
 
+    promoted = ("model.promoted", "sensors-detector v1")
+    assert alerted(home) == [("anomaly.opened", event), promoted]
+
     night, second = run_night(406)
     assert second["event_id"].tolist() == [event]
     assert second["start"].item() == 388
@@ -84,6 +94,7 @@ def test_an_event_grows_from_night_to_night_and_hears_what_people_say(home, run_
     assert second["n_steps"].item() > first["n_steps"].item()
     assert second["state"].item() == "open"
     assert (night.n_new_events, night.n_alerts) == (0, 0)
+    assert alerted(home) == [("anomaly.opened", event), promoted]
 
     code, said, _ = tidewatch("events", "sensors")
     assert code == 0
@@ -108,3 +119,5 @@ def test_an_event_grows_from_night_to_night_and_hears_what_people_say(home, run_
     assert new.loc[~of_room, "quiet"].tolist() == [""]
     assert new.loc[~of_room, "start"].tolist() == [500]
     assert (night.n_new_events, night.n_alerts) == (len(new), 1)
+    told = {("anomaly.opened", name) for name in (event, *new.loc[~of_room, "event_id"])}
+    assert set(alerted(home)) == told | {promoted}

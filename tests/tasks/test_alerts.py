@@ -7,6 +7,7 @@ import requests
 from prefect.settings import (
     PREFECT_API_REQUEST_TIMEOUT,
     PREFECT_API_URL,
+    PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL,
     get_current_settings,
     temporary_settings,
 )
@@ -27,7 +28,12 @@ from tests.webhook import open_webhook
 def webhook():
     """A server that sends what it is told to a webhook."""
     with (
-        temporary_settings({PREFECT_API_REQUEST_TIMEOUT: 180}),
+        temporary_settings(
+            {
+                PREFECT_API_REQUEST_TIMEOUT: 180,
+                PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL: 1,
+            }
+        ),
         prefect_test_harness(server_startup_timeout=120),
         open_webhook() as listening,
     ):

@@ -50,7 +50,7 @@ def test_join_message_is_read_back(lake):
 
 
 def test_store_alerts_refuses_an_unknown_kind(lake):
-    with pytest.raises(ConfigError, match="'anomaly' of prices: there are anomaly.opened"):
+    with pytest.raises(ConfigError, match=r"'anomaly' of prices: there are anomaly\.opened"):
         store_alerts(lake, "prices", [Alert("anomaly", "e1", "t", "x")], at=AT)
 
 
