@@ -1,6 +1,6 @@
 """Which events people are told of: those that reach what a night has brought."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -51,7 +51,7 @@ def note_watched(lake: Lake, dataset: str, watched: pd.DataFrame) -> None:
         lake.merge_rows(dataset, WATCHED, watched)
 
 
-def _alert(dataset: str, event: dict[str, Any]) -> Alert:
+def _alert(dataset: str, event: Mapping[Hashable, Any]) -> Alert:
     name, begin, severity = event["event_id"], _moment(event["start"]), event["severity"]
     alarms = f"{event['n_steps']} alarm{'' if event['n_steps'] == 1 else 's'}"
     led = [_first(event[column]) for column in ("features", "parts")]

@@ -115,7 +115,15 @@ def test_a_night_tells_its_anomaly_once_and_new_rows_start_the_forecast(tmp_path
         assert "tidewatch label sensors" in message["body"]
         assert f"http://127.0.0.1:{free_port}/runs/flow-run/" in message["body"]
 
+        # Meanwhile a job fails: nobody has trained a model of the demo.
+        page.ask(f"deployments/{jobs['demo-forecast']['id']}/create_flow_run")
         page.run("sensors", jobs)
+        wait_for(lambda: len(webhook.received) > len(first), seconds=60, what="word of a failure")
+        failure = webhook.received[-1]
+        assert failure["subject"] == "demo-forecast: run forecast demo ended Failed"
+        assert "demo-forecaster has no champion" in failure["body"]
+        assert f"http://127.0.0.1:{free_port}/runs/flow-run/" in failure["body"]
+        first = sorted([*first, failure["subject"]])
         assert sorted(webhook.subjects()) == first
 
         assert page.runs_of("sensors-forecast") == []
