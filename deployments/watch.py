@@ -91,9 +91,8 @@ def watch_once(settings: Settings, *, at: datetime, server: Server | None = None
     until = at - timedelta(minutes=settings.night_grace_minutes)
     jobs = [job for job in read_jobs().values() if job.schedules]
     if not server.up:
-        return _judged(
-            (find_due(job, until=until) for job in jobs), partial(_judge_lake, lake, at=at)
-        )
+        dues = (_due_by_lake(lake, job, until) for job in jobs)
+        return _judged(dues, partial(_judge_lake, lake, at=at))
     with open_prefect(server.address) as client:
         deployed = read_deployed(client)
         awaited = [job for job in jobs if job.name in deployed and not deployed[job.name].paused]
