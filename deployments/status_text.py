@@ -1,7 +1,6 @@
 """The status for a person at seven in the morning, and as JSON for a program."""
 
 import json
-from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -9,10 +8,16 @@ from zoneinfo import ZoneInfo
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from deployments.prefect_runs import SeenRun
     from deployments.status import JobLine, Status
+
+GAP = 2
+"""Columns between two columns of a table."""
+RIGHT = {"took", "live", "dead", "quarantine", "on disk", "version"}
+"""Columns of numbers."""
 
 
 def print_status(status: "Status", console: Console) -> None:
@@ -28,9 +33,7 @@ def print_status(status: "Status", console: Console) -> None:
     for server in status.servers:
         state = "up" if server.up else "[red]DOWN[/]" if server.missing else "not running"
         servers.add_row(server.name, escape(server.address), state)
-    jobs = _table("Jobs", "job", "next run", "last run", "took", "ended as")
-    for line in status.jobs:
-        jobs.add_row(line.job, _next(line), *_last(line))
+    jobs = _jobs_table(status, console.width)
     lake = _table("Lake", "dataset", "newest step", "live", "dead", "quarantine", "on disk")
     for data in status.datasets:
         lake.add_row(
@@ -111,37 +114,47 @@ def status_json(status: "Status") -> str:
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
-    right = {"took", "live", "dead", "quarantine", "on disk", "version"}
+    table = Table(title=title, title_justify="left", box=None, padding=(0, GAP, 0, 0))
     for name in columns:
-        last = name == "ended as"
         table.add_column(
-            name,
-            justify="right" if name in right else "left",
-            no_wrap=True,
-            overflow="ellipsis" if last else "fold",
+            name, justify="right" if name in RIGHT else "left", no_wrap=True, overflow="ellipsis"
         )
     return table
 
 
-def _next(line: "JobLine") -> str:
+def _jobs_table(status: "Status", width: int) -> Table:
+    """Return the jobs' table: how a run ended has the room that the rest leaves."""
+    titles = ("job", "next run", "last run", "took", "ended as")
+    rows = [(Text(line.job), _next(line), *_last(line)) for line in status.jobs]
+    taken = sum(
+        max(len(cell) for cell in column) + GAP
+        for column in list(zip(map(Text, titles), *rows, strict=True))[:-1]
+    )
+    table = _table("Jobs", *titles)
+    table.columns[-1].max_width = max(10, width - taken - GAP)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _next(line: "JobLine") -> Text:
     if not line.deployed:
-        return "not deployed"
+        return Text("not deployed")
     if line.paused:
-        return "[yellow]paused[/]"
-    return _local(line.next, line.zone) or "on demand"
+        return Text("paused", "yellow")
+    return Text(_local(line.next, line.zone) or "on demand")
 
 
-def _last(line: "JobLine") -> Sequence[str]:
+def _last(line: "JobLine") -> tuple[Text, Text, Text]:
     run = line.last
     if run is None:
-        return ("never" if line.deployed else "", "", "")
+        return Text("never" if line.deployed else ""), Text(), Text()
     colour = {"FAILED": "red", "CRASHED": "red", "COMPLETED": "default"}.get(run.kind, "yellow")
     told = f": {run.message}" if run.message else ""
     return (
-        _local(run.started or run.due, line.zone),
-        _duration(run.seconds),
-        f"[{colour}]{escape(run.state + told)}[/]",
+        Text(_local(run.started or run.due, line.zone)),
+        Text(_duration(run.seconds)),
+        Text(run.state + told, colour),
     )
 
 
