@@ -52,6 +52,8 @@ def prepare_environment(settings: Settings) -> None:
         # Its SQLite may be locked for a minute. A client that asks again by then is told that the
         # run has ended already, and the run's result is lost.
         "PREFECT_API_REQUEST_TIMEOUT": "180",
+        # With doubling waits: four minutes in all, for a server that is started anew.
+        "PREFECT_CLIENT_MAX_RETRIES": "7",
         "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
         "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "100",
         "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",

@@ -36,7 +36,6 @@ class Backtested:
 
 @task(
     task_run_name="backtest forecaster of {dataset}",
-    tags=["backtest"],
     retries=1,
     retry_delay_seconds=10,
     retry_condition_fn=may_pass,
@@ -91,7 +90,6 @@ def backtest_forecaster(
 
 @task(
     task_run_name="fit forecaster of {dataset} on all data",
-    tags=["train"],
     retries=1,
     retry_delay_seconds=10,
     retry_condition_fn=may_pass,
@@ -155,7 +153,7 @@ def register_newest(dataset: str, config: ForecasterConfig, backtested: Backtest
     return Backtested(summary)
 
 
-@task(task_run_name="conclude on {what}", tags=["backtest"])
+@task(task_run_name="conclude on {what}")
 def conclude_backtest(backtested: Backtested, variant: str, what: str) -> Backtested:
     """Say plainly whether what a variant has more than the base helps; log it beside the folds."""
     from pipelines_lib.reports.verdicts import conclude, to_markdown

@@ -30,7 +30,6 @@ class Detection:
 
 @task(
     task_run_name="detect {dataset}",
-    tags=["detect"],
     retries=2,
     retry_delay_seconds=10,
     retry_condition_fn=may_pass,

@@ -30,7 +30,6 @@ class IngestedTexts:
 
 @task(
     task_run_name="ingest documents of {dataset.name}",
-    tags=["ingest"],
     retries=2,
     retry_delay_seconds=[5, 30],
     retry_condition_fn=may_pass,
@@ -65,7 +64,7 @@ def ingest_texts(dataset: DatasetConfig) -> IngestedTexts:
     return IngestedTexts(report, perf_counter() - began)
 
 
-@task(task_run_name="log documents of {dataset}", tags=["ingest"])
+@task(task_run_name="log documents of {dataset}")
 def log_texts(dataset: str, ingested: IngestedTexts) -> str:
     """Log the counts of an ingest of documents to MLflow; return the run's id."""
     name = f"{dataset} documents {datetime.now(UTC):%Y-%m-%d}"

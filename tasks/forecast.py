@@ -30,7 +30,7 @@ class Forecast:
     seconds: float = 0.0
 
 
-@task(task_run_name="champion {task} of {dataset}", tags=["registry"])
+@task(task_run_name="champion {task} of {dataset}")
 def champion_version(dataset: str, task: str) -> str:
     """Return the version of a dataset's champion for a task; empty: none.
 
@@ -50,7 +50,6 @@ def champion_version(dataset: str, task: str) -> str:
 
 @task(
     task_run_name="forecast {dataset}",
-    tags=["forecast"],
     retries=2,
     retry_delay_seconds=10,
     retry_condition_fn=may_pass,

@@ -32,7 +32,6 @@ class Ingested:
 
 @task(
     task_run_name="ingest {dataset.name}",
-    tags=["ingest"],
     retries=2,
     retry_delay_seconds=[5, 30],
     retry_condition_fn=may_pass,
@@ -69,7 +68,7 @@ def ingest_rows(dataset: DatasetConfig, whole: bool = False) -> Ingested:
     return Ingested(report, perf_counter() - began)
 
 
-@task(task_run_name="log ingest of {dataset}", tags=["ingest"])
+@task(task_run_name="log ingest of {dataset}")
 def log_ingest(dataset: str, ingested: Ingested) -> str:
     """Log the counts of an ingest to MLflow; return the run's id."""
     return _log(open_context(), ingested.report, ingested.seconds)

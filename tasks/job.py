@@ -13,6 +13,7 @@ from prefect.states import Completed
 from pipelines_lib.config import DatasetConfig
 from tasks.context import open_context
 from tasks.due import reason_to_skip
+from tasks.patience import outwait
 from tasks.process import note_process
 from tasks.turns import take_turn
 
@@ -52,7 +53,8 @@ def job(
             if context is not None:
                 flow_run = context.flow_run
             note_process(flow_run)
-            why = reason_to_skip(flow_run, _declaration(dataset) if on_sessions else None)
+            declared = _declaration(dataset) if on_sessions else None
+            why = outwait(reason_to_skip, flow_run, declared)
             if why:
                 get_run_logger().info("skipped: %s", why)
                 return cast(Any, Completed(name="Skipped", message=why))

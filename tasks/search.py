@@ -51,7 +51,6 @@ class Searched:
 
 @task(
     task_run_name="search forecaster of {dataset}",
-    tags=["train"],
     retries=1,
     retry_delay_seconds=10,
     retry_condition_fn=may_pass,

@@ -35,7 +35,6 @@ class Scored:
 
 @task(
     task_run_name="train classifier of {dataset}",
-    tags=["train"],
     retries=1,
     retry_delay_seconds=10,
     retry_condition_fn=may_pass,
@@ -125,7 +124,6 @@ def train_classifier_model(dataset: str, config: ClassifierConfig) -> Trained:
 
 @task(
     task_run_name="score documents of {dataset}",
-    tags=["sentiment"],
     retries=2,
     retry_delay_seconds=10,
     retry_condition_fn=may_pass,

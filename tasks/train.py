@@ -22,7 +22,6 @@ EXAMPLE_STEPS = 40
 
 @task(
     task_run_name="train forecaster of {dataset}",
-    tags=["train"],
     retries=1,
     retry_delay_seconds=10,
     retry_condition_fn=may_pass,
@@ -100,7 +99,6 @@ def train_forecaster_model(dataset: str, config: ForecasterConfig) -> Trained:
 
 @task(
     task_run_name="train detector of {dataset}",
-    tags=["train"],
     retries=1,
     retry_delay_seconds=10,
     retry_condition_fn=may_pass,

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from prefect.logging import get_run_logger
+
 from pipelines_lib.config.base import DATASET_PATTERN
 from pipelines_lib.errors import ConfigError
 from tasks.context import open_context
@@ -69,19 +71,19 @@ def takes_gpu(function: Function) -> Function:
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
         context = open_context()
-        with gpu_turn(context.device, context.settings):
+        with gpu_turn(context.device, context.settings, logger=get_run_logger()):
             return function(*args, **kwargs)
 
     return cast(Function, run)
 
 
 @contextmanager
-def gpu_turn(device: "torch.device", settings: "Settings") -> Iterator[None]:
+def gpu_turn(
+    device: "torch.device", settings: "Settings", *, logger: "Logger | LoggerAdapter"
+) -> Iterator[None]:
     """Hold the GPU inside the block if that is the device; a CPU is shared."""
-    from prefect.logging import get_run_logger
-
     if device.type != "cuda":
         yield
         return
-    with take_turn(GPU, settings, logger=get_run_logger()):
+    with take_turn(GPU, settings, logger=logger):
         yield
