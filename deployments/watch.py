@@ -137,27 +137,31 @@ def _judge_runs(lake: "Lake", due: Due, runs: Sequence[SeenRun], *, at: datetime
 
 
 def _due_by_lake(lake: "Lake", job: Job, until: datetime) -> Due | None:
-    """Return when a job was due that has run on schedule before and has left nights; None: not so.
+    """Return when a job was due whose dataset has had nights by schedule; None: it has had none.
 
     Of other jobs the lake tells nothing.
     """
-    from pipelines_lib.forecasting.nights import read_nights
+    from pipelines_lib.forecasting.nights import SCHEDULE, read_nights
 
     given = job.parameters.get("dataset")
     if not isinstance(given, dict) or not given.get("name"):
         return None
-    own = [night for night in read_nights(lake, given["name"]) if night.job == job.name]
-    return find_due(job, until=until) if own else None
+    nights = read_nights(lake, given["name"])
+    if not any(night.started_by == SCHEDULE for night in nights):
+        return None
+    return find_due(job, until=until)
 
 
 def _judge_lake(lake: "Lake", due: Due, *, at: datetime) -> list[str]:
     """Say what is absent of a job as far as the lake tells."""
+    from pipelines_lib.forecasting.nights import SCHEDULE
+
     nights = _nights(lake, due, at)
-    own = [night for night in nights if night.job == due.job]
-    if len(own) > 1 and not _brought(nights, due):
+    moves = sum(night.started_by == SCHEDULE for night in nights) > 1
+    if moves and not _brought(nights, due):
         return [
-            f"its newest night in the lake is of {_step(own[-1].time)}, and there was a newer step "
-            f"to bring, {_step(due.newest)}"
+            f"its newest night in the lake is of {_step(nights[-1].time)}, and there was a newer "
+            f"step to bring, {_step(due.newest)}"
         ]
     return _absent_forecasts(lake, due, nights)
 

@@ -207,7 +207,7 @@ NIGHTS = Table(
         Column("expected", TEXT, "living series that have the step and were not left out, JSON"),
         Column("left_out", TEXT, "series that have the step and were left out, and why, JSON"),
         Column("at", TIME, "when it was forecast", provenance=True),
-        Column("job", TEXT, "deployed job that did it; empty: run by hand", provenance=True),
+        Column("started_by", TEXT, "schedule, or person", provenance=True),
         Column("flow_run_id", TEXT, "Prefect's run; empty: none", provenance=True),
         MODEL_VERSION,
     ),

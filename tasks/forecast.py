@@ -6,8 +6,8 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from prefect import task
+from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
-from prefect.runtime import deployment, flow_run
 
 from tasks.context import Context, may_pass, open_context
 
@@ -109,7 +109,10 @@ def _note_night(
     version: int,
 ) -> None:
     """Note what is about to be written, so that whoever looks later knows what must stand."""
-    from pipelines_lib.forecasting.nights import Night, expect_series, note_night
+    from pipelines_lib.forecasting.nights import PERSON, SCHEDULE, Night, expect_series, note_night
+
+    context_of_run = FlowRunContext.get()
+    run = context_of_run.flow_run if context_of_run else None
 
     night = Night(
         panel.newest_time,
@@ -117,8 +120,8 @@ def _note_night(
         model.version,
         horizon,
         at=datetime.now(UTC),
-        job=deployment.name or "",
-        flow_run_id=str(flow_run.id or ""),
+        started_by=SCHEDULE if run and run.auto_scheduled else PERSON,
+        flow_run_id=str(run.id) if run else "",
     )
     owed = expect_series(context.lake, declared, night, left_out=left_out, data_version=version)
     note_night(context.lake, declared.name, owed)

@@ -7,7 +7,7 @@ import pandas as pd
 import yaml
 
 from pipelines_lib.config import DatasetConfig
-from pipelines_lib.forecasting.nights import Night, note_night
+from pipelines_lib.forecasting.nights import SCHEDULE, Night, note_night
 from pipelines_lib.lake import Lake, declare_dataset
 from pipelines_lib.tables import FORECASTS, observations_table
 
@@ -44,7 +44,9 @@ def due_on(day: datetime) -> datetime:
     return day.replace(hour=18, minute=0, second=0, microsecond=0)
 
 
-def leave_night(lake: Lake, day: datetime, *, job: str = JOB, lost: tuple[str, ...] = ()) -> Night:
+def leave_night(
+    lake: Lake, day: datetime, *, started_by: str = SCHEDULE, lost: tuple[str, ...] = ()
+) -> Night:
     """Leave what a night leaves that brought the step of its day; of `lost` no forecast stands."""
     declare_dataset(lake, DATASET)
     time = day.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -52,7 +54,7 @@ def leave_night(lake: Lake, day: datetime, *, job: str = JOB, lost: tuple[str, .
     rows = pd.DataFrame({"series_id": NAMES, "time": stamp, "value": 1.0})
     lake.merge_rows("sensors", OBSERVATIONS, rows.assign(repair=None, ingest_id="i"))
     made_at = due_on(day) + timedelta(minutes=5)
-    night = Night(time, "sensors-forecaster", "1", HORIZON, made_at, NAMES, job=job)
+    night = Night(time, "sensors-forecaster", "1", HORIZON, made_at, NAMES, started_by=started_by)
     note_night(lake, "sensors", night)
     keys = [(n, s) for n in NAMES if n not in lost for s in range(1, HORIZON + 1)]
     made = pd.DataFrame(keys, columns=["series_id", "step"]).assign(origin=stamp, model=night.model)

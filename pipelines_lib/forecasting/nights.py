@@ -13,6 +13,7 @@ from pipelines_lib.ingestion.states import DEAD, read_states
 from pipelines_lib.lake import Lake
 from pipelines_lib.tables import NIGHTS, observations_table
 
+SCHEDULE, PERSON = "schedule", "person"
 IN_JSON = ("expected", "left_out")
 
 
@@ -31,8 +32,8 @@ class Night:
     """Series that must be forecast, sorted."""
     left_out: Mapping[str, str] = field(default_factory=dict)
     """Series with the newest step that have no forecast, with the reason."""
-    job: str = ""
-    """Deployed job that did it; empty: run by hand."""
+    started_by: str = PERSON
+    """SCHEDULE or PERSON."""
     flow_run_id: str = ""
 
 
@@ -96,7 +97,7 @@ def read_nights(lake: Lake, dataset: str) -> list[Night]:
             at=row["at"].to_pydatetime(),
             expected=tuple(json.loads(row["expected"])),
             left_out=json.loads(row["left_out"]),
-            job=row["job"],
+            started_by=row["started_by"],
             flow_run_id=row["flow_run_id"],
         )
         for row in rows

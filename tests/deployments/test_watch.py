@@ -7,6 +7,7 @@ import pytest
 from deployments.due import Due
 from deployments.servers import Server
 from deployments.watch import Absence, tell_absences, watch_once
+from pipelines_lib.forecasting.nights import PERSON, SCHEDULE
 from pipelines_lib.lake import Lake
 from pipelines_lib.lake.place import ROOT
 from pipelines_lib.settings import Settings
@@ -65,13 +66,13 @@ def test_a_source_that_stood_still_after_one_night_is_not_called_absent(home, la
 
 def test_nights_run_by_hand_alone_promise_no_other(home, lake):
     for day in (MONDAY, TUESDAY):
-        leave_night(lake, day, job="")
+        leave_night(lake, day, started_by=PERSON)
     assert absent(home, due_on(WEDNESDAY) + 5 * GRACE) == []
 
 
 def test_a_night_run_by_hand_fills_in_for_the_scheduled_one(home, lake):
-    for day, job in ((MONDAY, JOB), (TUESDAY, JOB), (WEDNESDAY, "")):
-        leave_night(lake, day, job=job)
+    for day, who in ((MONDAY, SCHEDULE), (TUESDAY, SCHEDULE), (WEDNESDAY, PERSON)):
+        leave_night(lake, day, started_by=who)
     assert absent(home, due_on(WEDNESDAY) + GRACE) == []
 
 

@@ -9,6 +9,8 @@ import pytest
 import requests
 from deltalake import DeltaTable
 
+from pipelines_lib.forecasting.nights import SCHEDULE, read_nights
+from pipelines_lib.lake import Lake
 from tests.absence import store_job
 from tests.support import BIN, clean_environment, wait_for
 
@@ -95,6 +97,8 @@ def test_status_names_the_night_and_the_series_that_are_absent(
     assert [c["model"] for c in found["champions"]] == ["waves-forecaster"]
     assert found["datasets"][0]["series_live"] == 3
 
+    [noted] = read_nights(Lake(str(home / "lake")), "waves")
+    assert (noted.started_by, noted.flow_run_id) == (SCHEDULE, run)
     lost = "series_id = 'cos' AND step > 2"
     DeltaTable(str(home / "lake/waves/forecasts")).delete(lost)
     code, said = status()

@@ -11,6 +11,7 @@ from deployments.jobs import find_job
 from deployments.serve import make_deployments
 from deployments.servers import Server
 from deployments.watch import watch_once
+from pipelines_lib.forecasting.nights import PERSON
 from pipelines_lib.lake import Lake
 from pipelines_lib.settings import Settings
 from tests.absence import JOB, due_on, leave_night, store_job
@@ -100,7 +101,7 @@ def test_a_run_that_never_was_is_absent(home, lake, run):
 
 def test_a_night_run_by_hand_fills_in_for_one_that_failed(home, lake, run):
     run(Failed())
-    leave_night(lake, DUE, job="")
+    leave_night(lake, DUE, started_by=PERSON)
     assert absent(home) == []
 
 

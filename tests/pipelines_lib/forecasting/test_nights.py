@@ -5,7 +5,13 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
-from pipelines_lib.forecasting.nights import Night, expect_series, note_night, read_nights
+from pipelines_lib.forecasting.nights import (
+    SCHEDULE,
+    Night,
+    expect_series,
+    note_night,
+    read_nights,
+)
 from pipelines_lib.tables import NIGHTS, SERIES_STATES, observations_table
 
 NEWEST = datetime(2024, 1, 1, 9, tzinfo=UTC)
@@ -63,7 +69,7 @@ def test_note_night_reads_back_what_was_noted_and_keeps_it_once(stored):
     lake, dataset, _ = stored
     night = expected(stored, B="too short: 3 steps, 가")
     note_night(lake, dataset.name, night)
-    again = Night(**{**vars(night), "at": NIGHT.at.replace(hour=19), "job": "sensors-nightly"})
+    again = Night(**{**vars(night), "at": NIGHT.at.replace(hour=19), "started_by": SCHEDULE})
     note_night(lake, dataset.name, again)
     assert lake.table_version(dataset.name, NIGHTS) == 0
     assert read_nights(lake, dataset.name) == [night]
