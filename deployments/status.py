@@ -1,6 +1,7 @@
 """How everything goes: servers, jobs, lake, champions, and what is absent. It computes nothing."""
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,6 +31,9 @@ Found = TypeVar("Found")
 
 HURRY = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
 """Whoever asks how things go waits for no server."""
+
+LONGEST_S = 20
+"""Seconds that all questions about jobs may take together."""
 
 
 @dataclass(frozen=True)
@@ -147,10 +151,14 @@ def _line(error: Exception) -> str:
 def _look_at_jobs(status: Status, jobs: dict[str, Job], server: Server) -> bool:
     """Add a line for each job that Prefect schedules or has run; return whether it answered."""
 
+    began = time.monotonic()
+
     def look() -> bool:
         with open_prefect(server.address) as client:
             deployed = read_deployed(client)
             for name, job in jobs.items():
+                if time.monotonic() - began > LONGEST_S:
+                    raise TimeoutError(f"it is too busy: {LONGEST_S} s were not enough")
                 seen = deployed.get(name)
                 last = read_last_run(client, seen) if seen else None
                 if job.schedules and seen:

@@ -133,6 +133,21 @@ def test_a_server_that_refuses_is_a_problem_and_the_lake_still_tells(home, monke
     assert [line.dataset for line in status.datasets] == ["sensors"]
 
 
+def test_a_server_that_answers_too_slowly_is_left(home, monkeypatch):
+    class Busy(Healthy):
+        def do_POST(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"[]")
+
+    with listening(Busy) as address:
+        monkeypatch.setenv("PREFECT_API_URL", f"{address}/api")
+        assert gathered(home).well
+        monkeypatch.setattr("deployments.status.LONGEST_S", -1)
+        [problem] = gathered(home).problems
+    assert "TimeoutError: it is too busy" in problem.text
+
+
 def test_servers_that_never_answer_are_not_waited_for(home, monkeypatch):
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
