@@ -182,6 +182,34 @@ def doctor() -> None:
 
 
 @app.command()
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Show how all goes, what is wrong first; exit code 1 where something is.
+
+    Wrong is a night that was due and is absent, or whose forecasts do not stand in
+    the lake; a server that should be there and is not; what cannot be read.
+    """
+    from datetime import UTC, datetime
+
+    from rich.console import Console
+
+    from deployments.environment import load_settings, prepare_environment
+    from deployments.status import gather_status
+    from deployments.status_text import print_status, status_json
+
+    settings = load_settings()
+    prepare_environment(settings)
+    found = gather_status(settings, at=datetime.now(UTC))
+    if as_json:
+        typer.echo(status_json(found))
+    else:
+        print_status(found, Console(width=None if sys.stdout.isatty() else 100))
+    if not found.well:
+        raise typer.Exit(1)
+
+
+@app.command()
 def up(
     servers: Annotated[
         bool,

@@ -44,6 +44,13 @@ class Settings(BaseSettings):
     parallel_requests: int = Field(
         4, ge=1, le=32, description="Requests to a source that are under way at the same time."
     )
+    night_grace_minutes: int = Field(
+        180,
+        ge=0,
+        le=10_080,
+        description="Minutes after it was due by which a scheduled run must have ended well; "
+        "later `tidewatch status` calls the night absent.",
+    )
     fdr_mirror: str = Field(
         "",
         description="Base URL asked instead of FinanceDataReader's hosts, as MIRROR/HOST/PATH; "

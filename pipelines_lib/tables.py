@@ -148,6 +148,23 @@ FORECASTS = Table(
     ),
 )
 
+NIGHTS = Table(
+    "nights",
+    "what each night set out to forecast: afterwards it must stand in forecasts",
+    ("time", "model"),
+    (
+        Column("time", TIME, "newest step of the dataset, from which the night forecasts"),
+        Column("model", TEXT, "registered name of the forecaster"),
+        Column("horizon", COUNT, "steps ahead that each series is forecast"),
+        Column("expected", TEXT, "living series that have the step and were not left out, JSON"),
+        Column("left_out", TEXT, "series that have the step and were left out, and why, JSON"),
+        Column("at", TIME, "when it was forecast", provenance=True),
+        Column("started_by", TEXT, "schedule, or person", provenance=True),
+        Column("flow_run_id", TEXT, "Prefect's run; empty: none", provenance=True),
+        MODEL_VERSION,
+    ),
+)
+
 SCORES = Table(
     "scores",
     "how strange each step is, one row a series, step, mode and scorer",
@@ -352,6 +369,7 @@ def dataset_tables(value_columns: tuple[str, ...]) -> tuple[Table, ...]:
         LISTINGS,
         LABELS,
         FORECASTS,
+        NIGHTS,
         SCORES,
         SCORE_STATES,
         EVENTS,

@@ -1,12 +1,20 @@
 """Forecast the next steps with the champion."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from prefect import task
+from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
 
-from tasks.context import may_pass, open_context
+from tasks.context import Context, may_pass, open_context
+
+if TYPE_CHECKING:
+    from pipelines_lib.config import DatasetConfig
+    from pipelines_lib.series.panel import Panel
+    from pipelines_lib.tracking.registry import Registered
 
 
 @dataclass(frozen=True)
@@ -78,6 +86,9 @@ def forecast_next_steps(dataset: str) -> Forecast:
         run_id=model.run_id,
         model_version=model.version,
     )
+    # First of all: a run that dies before its forecasts are merged makes them again, and one that
+    # dies after it finds them there, and could not say any more who was left out.
+    _note_night(context, declared, panel, model, forecaster.config.horizon, left_out, version)
     counts = context.lake.merge_rows(dataset, FORECASTS, rows)
     n_series = rows["series_id"].nunique()
     get_run_logger().info(
@@ -86,3 +97,31 @@ def forecast_next_steps(dataset: str) -> Forecast:
     return Forecast(
         name, model.version, n_series, counts.written, "", left_out, perf_counter() - began
     )
+
+
+def _note_night(
+    context: Context,
+    declared: "DatasetConfig",
+    panel: "Panel",
+    model: "Registered",
+    horizon: int,
+    left_out: dict[str, str],
+    version: int,
+) -> None:
+    """Note what is about to be written, so that whoever looks later knows what must stand."""
+    from pipelines_lib.forecasting.nights import PERSON, SCHEDULE, Night, expect_series, note_night
+
+    context_of_run = FlowRunContext.get()
+    run = context_of_run.flow_run if context_of_run else None
+
+    night = Night(
+        panel.newest_time,
+        model.name,
+        model.version,
+        horizon,
+        at=datetime.now(UTC),
+        started_by=SCHEDULE if run and run.auto_scheduled else PERSON,
+        flow_run_id=str(run.id) if run else "",
+    )
+    owed = expect_series(context.lake, declared, night, left_out=left_out, data_version=version)
+    note_night(context.lake, declared.name, owed)

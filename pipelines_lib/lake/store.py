@@ -168,6 +168,7 @@ class Lake(StreamedReads):
         start: datetime | None = None,
         end: datetime | None = None,
         equal: dict[str, str] | None = None,
+        moments: Mapping[str, datetime] | None = None,
         version: int | None = None,
     ) -> pd.DataFrame:
         """Read rows in key order; a table that does not exist yet has none.
@@ -180,12 +181,19 @@ class Lake(StreamedReads):
             start: First time, inclusive.
             end: Last time, inclusive.
             equal: Text columns and the value that they must have.
+            moments: Columns of times and the time that they must have.
             version: Table version to read; None: newest.
 
         Raises:
             LakeError: The version does not exist, or was written by a newer Tidewatch.
         """
-        only = {"series_ids": series_ids, "start": start, "end": end, "equal": equal}
+        only = {
+            "series_ids": series_ids,
+            "start": start,
+            "end": end,
+            "equal": equal,
+            "moments": moments,
+        }
         found = self._read(dataset, table, columns, only, version, ordered=True)
         return to_pandas(found.cast(pa.schema([table.schema.field(n) for n in found.column_names])))
 

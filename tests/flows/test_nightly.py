@@ -24,6 +24,8 @@ from pipelines_lib.config import (
     TrainingConfig,
 )
 from pipelines_lib.errors import ConfigError, LakeError, SeriesError, SourceError
+from pipelines_lib.forecasting.nights import PERSON, read_nights
+from pipelines_lib.forecasting.presence import find_absent_forecasts
 from pipelines_lib.lake import Lake
 from pipelines_lib.series.calendar import make_calendar
 from pipelines_lib.tables import EVENTS, FORECASTS, INGESTS, SCORES, dataset_tables
@@ -96,6 +98,19 @@ def test_nightly_fills_every_table_and_reports(first_night):
     page = (home / "reports" / "market" / f"{night.newest}.html").read_text(encoding="utf-8")
     assert "SYN001" in page
     assert not re.search(r'(src|href)="https?://', page)
+
+
+def test_nightly_notes_what_it_owes_and_it_stands(first_night):
+    home, night = first_night
+    lake = Lake(str(home / "lake"))
+    [noted] = read_nights(lake, "market")
+    assert f"{noted.time:%Y-%m-%d}" == night.newest
+    assert (noted.model, noted.model_version, noted.horizon) == ("market-forecaster", "1", 3)
+    assert noted.expected == ("SYN001", "SYN002", "SYN003", "SYN004")
+    assert (noted.left_out, noted.started_by) == ({}, PERSON)
+    with get_client(sync_client=True) as client:
+        assert client.read_flow_run(noted.flow_run_id).name == "nightly market"
+    assert find_absent_forecasts(lake, "market", origin=noted.time, night=noted) == []
 
 
 def test_nightly_forecasts_speak_of_the_calendars_next_sessions(first_night):
