@@ -47,12 +47,15 @@ def free_ports(n=2):
 
 
 def store_job(home, name, *, flow="nightly", schedules=(), **parameters):
-    """Store a job as a search does, so that it is served beside the declared ones."""
+    """Store a job as a search does, so that it is served beside the declared ones.
+
+    A night has the parameters of SMALL beside those given; of another flow give all.
+    """
     entry = {
         "name": name,
         "entrypoint": f"flows/{flow}.py:{flow}",
         "description": "A job of a test.",
-        "parameters": SMALL | parameters,
+        "parameters": (SMALL if flow == "nightly" else {}) | parameters,
         "schedules": list(schedules),
     }
     folder = home / "jobs"
