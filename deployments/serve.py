@@ -55,8 +55,8 @@ def serve_jobs() -> None:
         if error.response.status_code != 401:
             raise
         raise ConfigError(
-            "Prefect's server asks for a password: set PREFECT_API_AUTH_STRING to the NAME:PASSWORD "
-            "that it was started with as PREFECT_SERVER_API_AUTH_STRING"
+            "Prefect's server asks for a password: set PREFECT_API_AUTH_STRING to the "
+            "NAME:PASSWORD that it was started with as PREFECT_SERVER_API_AUTH_STRING"
         ) from error
     for name in ended:
         print(f"{name} was cut off: it counts as crashed, and its place is free", flush=True)
