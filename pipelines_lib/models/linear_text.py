@@ -20,7 +20,7 @@ class LinearText(nn.Module):
 
     def __init__(self, places: Sequence[int], *, n_classes: int) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(_Block(n, n_classes=n_classes) for n in places)
+        self.blocks = nn.ModuleList(LinearBlock(n, n_classes=n_classes) for n in places)
         self.register_buffer("bias", torch.zeros(n_classes))
         self.bias: Tensor
 
@@ -30,7 +30,9 @@ class LinearText(nn.Module):
         return self.bias + torch.stack(parts).sum(0)
 
 
-class _Block(nn.Module):
+class LinearBlock(nn.Module):
+    """The part of the sum that one kind of places has."""
+
     def __init__(self, places: int, *, n_classes: int) -> None:
         super().__init__()
         self.register_buffer("rarity", torch.zeros(places))
@@ -39,8 +41,9 @@ class _Block(nn.Module):
         self.coefficients: Tensor
 
     def forward(self, places: Tensor, starts: Tensor) -> Tensor:
+        """Map places (M,) and where each text's begin (B,) to its part of the logits (B, C)."""
         rarity = self.rarity[places]
-        # Embeddings of one number each: summed text by text, so that neighbours do not count.
+        # Summed text by text: a running sum over the batch would round by its neighbours.
         squares = functional.embedding_bag(
             places, self.rarity.square().unsqueeze(-1), starts, mode="sum"
         )

@@ -47,24 +47,21 @@ def fit_mixture(logits: np.ndarray, targets: np.ndarray) -> Mixture:
     n_answers = logits.shape[2]
     coldest, hottest = TEMPERATURES
 
-    def make(weights: np.ndarray) -> Mixture:
-        # Shares over a temperature, kept apart.
-        total = weights.sum()
-        if total <= 1 / hottest:
-            return Mixture((1 / n_answers,) * n_answers, hottest)
-        shares = tuple(float(share) for share in weights / total)
-        return Mixture(shares, float(max(1 / total, coldest)))
-
     def cost(weights: np.ndarray) -> float:
-        return log_loss(make(weights).log_probabilities(logits), targets)
+        return log_loss(Mixture(tuple(weights), 1.0).log_probabilities(logits), targets)
 
+    # Each weight is a share over the temperature: so the solver's problem has no flat side.
     found = minimize(
         cost,
         np.full(n_answers, 1 / n_answers),
         method="L-BFGS-B",
         bounds=[(0.0, 1 / coldest)] * n_answers,
     )
-    return make(found.x)
+    total = found.x.sum()
+    if total <= 1 / hottest:
+        return Mixture((1 / n_answers,) * n_answers, hottest)
+    shares = tuple(float(share) for share in found.x / total)
+    return Mixture(shares, float(max(1 / total, coldest)))
 
 
 def log_loss(log_probabilities: np.ndarray, targets: np.ndarray) -> float:

@@ -11,7 +11,7 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
 from pipelines_lib.config import ClassifierConfig
-from pipelines_lib.models.linear_text import LinearText
+from pipelines_lib.models.linear_text import LinearBlock, LinearText
 from pipelines_lib.sentiment.baseline import least_texts
 from pipelines_lib.sentiment.ragged import Ragged
 
@@ -43,11 +43,12 @@ def fit_linear(
     made = make_linear(config, n_classes=n_classes)
     if made is None:
         return None
+    parts: list[LinearBlock] = list(made.blocks)  # type: ignore[arg-type]
     weighed, seen = [], []
-    for name, block, rows in zip(config.linear.blocks, made.blocks, blocks, strict=True):
+    for name, part, rows in zip(config.linear.blocks, parts, blocks, strict=True):
         least = least_texts(len(rows)) if name == "characters" else 1
-        rarity = _rarity(rows, len(block.rarity), least=least)
-        block.rarity.copy_(torch.from_numpy(rarity))
+        rarity = _rarity(rows, len(part.rarity), least=least)
+        part.rarity.copy_(torch.from_numpy(rarity))
         seen.append(np.flatnonzero(rarity))
         weighed.append(_weigh(rows, rarity)[:, seen[-1]])
     model = LogisticRegression(C=config.linear.strength, max_iter=STEPS)
@@ -55,9 +56,9 @@ def fit_linear(
     coefficients, bias = _of_every_class(model, n_classes)
     made.bias.copy_(torch.from_numpy(bias))
     first = 0
-    for block, places in zip(made.blocks, seen, strict=True):
+    for part, places in zip(parts, seen, strict=True):
         own = coefficients[:, first : first + len(places)].T
-        block.coefficients[torch.from_numpy(places)] = torch.from_numpy(np.ascontiguousarray(own))
+        part.coefficients[torch.from_numpy(places)] = torch.from_numpy(np.ascontiguousarray(own))
         first += len(places)
     return made
 
