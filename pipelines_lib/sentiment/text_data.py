@@ -89,7 +89,7 @@ class TextData(TrainingData):
         tokens = tokenizer.encode(texts)
         bag, linear = config.ngrams, config.linear
 
-        @cache  # both answers may read the same n-grams
+        @cache  # bag and linear answer may read the same n-grams
         def hashed(hash_runs: Hash, longest: int, buckets: int) -> _Rows:
             return _Rows.of(hash_runs(texts, longest=longest, buckets=buckets), device)
 
