@@ -89,9 +89,7 @@ class TextSplitConfig(Config):
 
 
 class ClassifierConfig(Config):
-    """A bidirectional LSTM over tokens, pooled by attention, beside a bag of n-grams
-    and a linear answer.
-    """
+    """A bidirectional LSTM, pooled by attention, a bag of n-grams and a linear answer."""
 
     tokenizer: TokenizerConfig = Field(default_factory=TokenizerConfig, description="Tokens.")
     embedding: int = Field(128, ge=1, le=4096, description="Numbers of a token's embedding.")
