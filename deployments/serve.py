@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, cast
 
 from deployments.automations import set_up_alerts
 from deployments.environment import load_settings
+from deployments.heartbeats import BEAT_S, set_up_heartbeats
 from deployments.jobs import Job, read_jobs, resolve_parameters
 from deployments.triggers import prefect_triggers
 from pipelines_lib.errors import ConfigError
@@ -65,4 +66,5 @@ def serve_jobs() -> None:
     print(f"{len(jobs)} jobs, on schedule: {', '.join(scheduled)}", flush=True)
     made = make_deployments(jobs)
     set_up_alerts(load_settings(), [deployment.name for deployment in made])
-    serve(*made, pause_on_shutdown=False, print_starting_message=False)
+    beat = BEAT_S if set_up_heartbeats() else None
+    serve(*made, pause_on_shutdown=False, print_starting_message=False, heartbeat_seconds=beat)
