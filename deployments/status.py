@@ -150,7 +150,6 @@ def _line(error: Exception) -> str:
 
 def _look_at_jobs(status: Status, jobs: dict[str, Job], server: Server) -> bool:
     """Add a line for each job that Prefect schedules or has run; return whether it answered."""
-
     began = time.monotonic()
 
     def look() -> bool:
