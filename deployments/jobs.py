@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from deployments.environment import load_settings
+from deployments.triggers import DataTrigger, check_followed, read_triggers
 from pipelines_lib.config.ablation import sentiment_variant
 from pipelines_lib.config.backtest import read_variants
 from pipelines_lib.config.documents import require_documents
@@ -45,6 +46,7 @@ class Job:
     tags: list[str] = field(default_factory=list)
     concurrency: dict[str, Any] = field(default_factory=lambda: dict(ONE_AT_A_TIME))
     """Runs of the job at the same time, and whether further ones wait or are refused."""
+    triggers: tuple[DataTrigger, ...] = ()
 
     @property
     def flow_name(self) -> str:
@@ -53,8 +55,9 @@ class Job:
 
     @property
     def when(self) -> str:
-        """Return the schedule in words."""
+        """Return the schedule, and the data that the job follows, in words."""
         said = [f"{s.get('cron')} {s.get('timezone', 'UTC')}" for s in self.schedules]
+        said += [trigger.words for trigger in self.triggers]
         return "; ".join(said) or "on demand"
 
     def load_flow(self) -> "Flow":
@@ -74,11 +77,14 @@ def read_jobs(path: Path | None = None) -> dict[str, Job]:
     """Read the jobs of a file, by name; without one, the declared jobs, then the stored ones.
 
     Raises:
-        ConfigError: A file cannot be read, or two jobs have one name.
+        ConfigError: A file cannot be read, two jobs have one name, or a job follows what never
+            happens.
     """
     if path is None:
         jobs = read_jobs(JOBS_FILE)
-        return jobs | _read_stored_jobs(load_settings().jobs_dir, declared=jobs)
+        jobs |= _read_stored_jobs(load_settings().jobs_dir, declared=jobs)
+        check_followed(jobs)
+        return jobs
     try:
         listed = yaml.safe_load(path.read_text(encoding="utf-8"))["deployments"]
     except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
@@ -127,6 +133,7 @@ def _make_job(entry: dict[str, Any], path: Path) -> Job:
         entry.get("schedules") or [],
         entry.get("tags") or [],
         _concurrency(entry, path),
+        read_triggers(entry["name"], entry.get("triggers")),
     )
 
 

@@ -3,7 +3,10 @@
 from importlib.metadata import version
 from typing import TYPE_CHECKING, cast
 
+from deployments.automations import set_up_alerts
+from deployments.environment import load_settings
 from deployments.jobs import Job, read_jobs, resolve_parameters
+from deployments.triggers import prefect_triggers
 
 if TYPE_CHECKING:
     from prefect.deployments.runner import RunnerDeployment
@@ -24,6 +27,7 @@ def make_deployments(jobs: dict[str, Job] | None = None) -> list["RunnerDeployme
             description=job.description,
             tags=job.tags,
             schedules=[Cron(s["cron"], timezone=s.get("timezone")) for s in job.schedules],
+            triggers=prefect_triggers(job),
             paused=False,
             concurrency_limit=ConcurrencyLimitConfig.model_validate(job.concurrency),
             version=version("tidewatch"),
@@ -44,4 +48,6 @@ def serve_jobs() -> None:
     jobs = read_jobs()
     scheduled = [name for name, job in jobs.items() if job.schedules]
     print(f"{len(jobs)} jobs, on schedule: {', '.join(scheduled)}", flush=True)
-    serve(*make_deployments(jobs), pause_on_shutdown=False, print_starting_message=False)
+    made = make_deployments(jobs)
+    set_up_alerts(load_settings(), [deployment.name for deployment in made])
+    serve(*made, pause_on_shutdown=False, print_starting_message=False)

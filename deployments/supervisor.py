@@ -128,7 +128,7 @@ class Supervisor:
         if child.process is not None:  # a server that was killed may leave workers on its port
             _kill_session(child.process.pid)
         child.process = subprocess.Popen(
-            [sys.executable, "-m", "deployments.tether", child.gentle.name, *child.command],
+            [sys.executable, "-m", "deployments.tether", *child.command],
             env=dict(child.environment),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

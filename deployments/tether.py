@@ -1,6 +1,6 @@
 """Run a command that ends when the process that started it does, even by `kill -9`.
 
-    python -m deployments.tether SIGNAL COMMAND...
+    python -m deployments.tether COMMAND...
 
 The process becomes the command: whoever started it sees it under the same number.
 """
@@ -16,10 +16,10 @@ PR_SET_PDEATHSIG = 1
 
 def main() -> None:
     """Tie this process to its parent where the system can, then become the command."""
-    sign, *command = sys.argv[1:]
+    command = sys.argv[1:]
     if sys.platform == "linux":
         parent = os.getppid()
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.Signals[sign])
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() != parent:  # it died meanwhile
             sys.exit(1)
     os.execvp(command[0], command)

@@ -8,19 +8,19 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from deployments.due import Due, find_due
 from deployments.jobs import Job, read_jobs
 from deployments.prefect_runs import SeenRun, open_prefect, read_deployed, read_runs_due
 from deployments.servers import Server, find_prefect
+from pipelines_lib.alerts import ABSENT, Alert
 from pipelines_lib.settings import Settings
 
 if TYPE_CHECKING:
     from pipelines_lib.forecasting.nights import Night
     from pipelines_lib.lake import Lake
 
-KIND = "night.absent"
 WRITTEN_BY = timedelta(minutes=10)
 """A night is noted before its forecasts are merged; by then they are."""
 
@@ -49,21 +49,10 @@ class Absence:
         return f"tidewatch run {self.due.job}"
 
 
-class AbsenceAlert(NamedTuple):
-    """What people are told of an absence."""
-
-    kind: str
-    subject: str
-    title: str
-    text: str
-
-
 class RaiseAlerts(Protocol):
     """Tells people, each alert once, and counts those told now."""
 
-    def __call__(
-        self, lake: "Lake", dataset: str, alerts: Sequence[AbsenceAlert], *, at: datetime
-    ) -> int:
+    def __call__(self, lake: "Lake", dataset: str, alerts: Sequence[Alert], *, at: datetime) -> int:
         """Raise the alerts of a dataset."""
 
 
@@ -112,18 +101,35 @@ def _judged(dues: Iterable[Due | None], judge: Callable[[Due], Sequence[str]]) -
 
 
 def tell_absences(
-    lake: "Lake", absences: Sequence[Absence], *, at: datetime, raise_alerts: RaiseAlerts
+    lake: "Lake",
+    absences: Sequence[Absence],
+    *,
+    at: datetime,
+    raise_alerts: RaiseAlerts | None = None,
 ) -> int:
     """Tell people of absent nights, each once, and count those told now.
 
     A job that works on no dataset is told of under the lake's own name.
+
+    Args:
+        lake: Where the alerts are stored before they are told.
+        absences: What `watch_once` found.
+        at: Now, with a time zone.
+        raise_alerts: What tells them; None: `tasks.alerts.raise_alerts`.
+
+    Raises:
+        LakeError: The alerts cannot be stored.
     """
     from pipelines_lib.lake.place import ROOT
 
-    of_dataset: dict[str, list[AbsenceAlert]] = {}
+    if raise_alerts is None:
+        from tasks.alerts import raise_alerts as through_prefect
+
+        raise_alerts = through_prefect
+    of_dataset: dict[str, list[Alert]] = {}
     for absence in absences:
         text = "\n".join((*absence.sentences, f"Then: {absence.remedy}"))
-        alert = AbsenceAlert(KIND, absence.subject, absence.title, text)
+        alert = Alert(ABSENT, absence.subject, absence.title, text)
         of_dataset.setdefault(absence.due.dataset or ROOT, []).append(alert)
     return sum(raise_alerts(lake, name, alerts, at=at) for name, alerts in of_dataset.items())
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -56,6 +56,25 @@ class Settings(BaseSettings):
         description="Base URL asked instead of FinanceDataReader's hosts, as MIRROR/HOST/PATH; "
         "empty: the hosts themselves.",
     )
+
+    alert_block: str = Field(
+        "",
+        description="Prefect notification block that alerts go to, as TYPE/NAME, for instance "
+        "slack-webhook/nights; empty: none.",
+    )
+    alert_webhook: SecretStr = Field(
+        SecretStr(""),
+        description="Address that alerts are POSTed to as JSON, instead of a block; empty: none.",
+    )
+
+    @field_validator("alert_webhook")
+    @classmethod
+    def _check_webhook(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and not value.get_secret_value().startswith(
+            ("http://", "https://")
+        ):
+            raise ValueError("begins with neither https:// nor http://")
+        return value
 
     @property
     def home_dir(self) -> Path:

@@ -12,7 +12,7 @@ from pipelines_lib.config import BacktestConfig, ForecasterConfig
 from tasks.context import Context, may_pass, open_context
 from tasks.progress import epoch_progress, series_progress
 from tasks.train import EXAMPLE_STEPS, read_inputs
-from tasks.training_run import sentiment_version
+from tasks.training_run import sentiment_version, tell_promotion
 from tasks.turns import takes_gpu
 
 if TYPE_CHECKING:
@@ -144,6 +144,15 @@ def register_newest(dataset: str, config: ForecasterConfig, backtested: Backtest
             decision=decision,
             example=example_rows(panel, steps=reach + EXAMPLE_STEPS, model=forecaster),
             predict=lambda rows: predict_rows(forecaster, rows),
+        )
+    if first:
+        tell_promotion(
+            context,
+            dataset,
+            name,
+            version=registered.version,
+            reason=decision.reason,
+            run_id=run.run_id,
         )
     final = f"{name} v{registered.version} is {decision.alias}: {decision.reason}"
     get_run_logger().info("%s", final)

@@ -11,6 +11,7 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
 from pipelines_lib.config import DatasetConfig
+from tasks.alerts import raise_alerts
 from tasks.context import may_pass, open_context
 
 if TYPE_CHECKING:
@@ -40,10 +41,11 @@ def ingest_texts(dataset: DatasetConfig) -> IngestedTexts:
     Which rules were broken and which files failed is left as table artifacts.
     """
     from pipelines_lib.ingestion.documents import ingest_documents
+    from pipelines_lib.ingestion.ingest_alerts import find_partial, night_of
     from pipelines_lib.series.read import list_series
 
     context, began, logger = open_context(), perf_counter(), get_run_logger()
-    told = 0
+    told, at = 0, datetime.now(UTC)
 
     def on_batch(read: int) -> None:
         nonlocal told
@@ -56,11 +58,20 @@ def ingest_texts(dataset: DatasetConfig) -> IngestedTexts:
         context.lake,
         dataset,
         ingest_id=str(flow_run.id),
-        at=datetime.now(UTC),
+        at=at,
         series_ids=list_series(context.lake, dataset) if invented else (),
         on_batch=on_batch,
     )
     _tell(report)
+    alerts = find_partial(
+        context.lake,
+        dataset.name,
+        report.failures,
+        report.sentence,
+        night=night_of(dataset, at),
+        what="files",
+    )
+    raise_alerts(context.lake, dataset.name, alerts, at=at)
     return IngestedTexts(report, perf_counter() - began)
 
 

@@ -105,7 +105,9 @@ def train_classifier_model(dataset: str, config: ClassifierConfig) -> Trained:
             run.log_text(file, text)
         several = len(fitted.training) > 1
         return log_results(
+            context,
             run,
+            dataset,
             name,
             fitted.classifier,
             metrics=metrics | measured,

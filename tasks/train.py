@@ -79,7 +79,9 @@ def train_forecaster_model(dataset: str, config: ForecasterConfig) -> Trained:
         run.log_text("by_series.csv", fitted.evaluation.by_series.to_csv(index=False))
         figures = draw_forecaster(fitted, unit=declared.unit)
         return log_results(
+            context,
             run,
+            dataset,
             name,
             fitted.forecaster,
             metrics=fitted.evaluation.metrics | {"best_epoch": fitted.training.best_epoch},
@@ -171,7 +173,9 @@ def train_detector_model(dataset: str, config: DetectorConfig) -> Trained:
             run.log_text("detection_rates.csv", rates.to_csv(index=False))
             figures["detection_rates"] = draw_detection_rates(rates)
         return log_results(
+            context,
             run,
+            dataset,
             name,
             fitted.detector,
             metrics=metrics,

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from prefect.logging import get_run_logger
 
+from pipelines_lib.alerts import PROMOTED, Alert
 from pipelines_lib.config import ClassifierConfig, DetectorConfig, ForecasterConfig
+from tasks.alerts import raise_alerts
 from tasks.context import Context
 
 if TYPE_CHECKING:
@@ -78,7 +81,9 @@ def sentiment_version(context: Context, declared: "DatasetConfig") -> dict[str, 
 
 
 def log_results(
+    context: Context,
     run: "Run",
+    dataset: str,
     name: str,
     model: Any,
     *,
@@ -91,7 +96,7 @@ def log_results(
     predict: Callable[["pd.DataFrame"], "pd.DataFrame"],
     began: float,
 ) -> Trained:
-    """Log metrics and pictures, register the bundle, and say who is champion.
+    """Log metrics and pictures, register the bundle, and say who is champion; tell of a new one.
 
     `epochs` has the reports of each network by the prefix of their names; `example` are rows that
     the model takes, `predict` its answer to them.
@@ -116,6 +121,15 @@ def log_results(
     get_run_logger().info(
         "%s v%s is %s: %s", name, registered.version, decision.alias, decision.reason
     )
+    if decision.promote:
+        tell_promotion(
+            context,
+            dataset,
+            name,
+            version=registered.version,
+            reason=decision.reason,
+            run_id=run.run_id,
+        )
     return Trained(
         name,
         registered.version,
@@ -125,3 +139,17 @@ def log_results(
         seconds,
         left_out,
     )
+
+
+def tell_promotion(
+    context: Context, dataset: str, name: str, *, version: str, reason: str, run_id: str
+) -> None:
+    """Tell people that a model became champion of a dataset, and why."""
+    alert = Alert(
+        PROMOTED,
+        f"{name} v{version}",
+        f"{dataset}: {name} v{version} is champion",
+        f"{reason}. MLflow run {run_id}. To take it back, move the alias on MLflow's page.",
+        details={"model": name, "model_version": version, "mlflow_run_id": run_id},
+    )
+    raise_alerts(context.lake, dataset, [alert], at=datetime.now(UTC))

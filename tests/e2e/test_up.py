@@ -130,6 +130,7 @@ def test_ctrl_c_during_a_run_leaves_no_process_and_tells_the_run(served):
 
 
 def test_up_that_is_killed_takes_all_with_it(served):
+    served.wait_running(served.run("small"))
     family = psutil.Process(served.process.pid).children(recursive=True)
     assert len(family) >= 4
     served.process.kill()
