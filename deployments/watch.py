@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from deployments.due import Due, find_due
 from deployments.jobs import Job, read_jobs
@@ -47,13 +47,6 @@ class Absence:
     def remedy(self) -> str:
         """Return what brings it back."""
         return f"tidewatch run {self.due.job}"
-
-
-class RaiseAlerts(Protocol):
-    """Tells people, each alert once, and counts those told now."""
-
-    def __call__(self, lake: "Lake", dataset: str, alerts: Sequence[Alert], *, at: datetime) -> int:
-        """Raise the alerts of a dataset."""
 
 
 def watch_once(settings: Settings, *, at: datetime, server: Server | None = None) -> list[Absence]:
@@ -100,32 +93,14 @@ def _judged(dues: Iterable[Due | None], judge: Callable[[Due], Sequence[str]]) -
     return [Absence(due, sentences) for due, sentences in found if sentences]
 
 
-def tell_absences(
-    lake: "Lake",
-    absences: Sequence[Absence],
-    *,
-    at: datetime,
-    raise_alerts: RaiseAlerts | None = None,
-) -> int:
+def tell_absences(lake: "Lake", absences: Sequence[Absence], *, at: datetime) -> int:
     """Tell people of absent nights, each once, and count those told now.
 
     A job that works on no dataset is told of under the lake's own name.
-
-    Args:
-        lake: Where the alerts are stored before they are told.
-        absences: What `watch_once` found.
-        at: Now, with a time zone.
-        raise_alerts: What tells them; None: `tasks.alerts.raise_alerts`.
-
-    Raises:
-        LakeError: The alerts cannot be stored.
     """
     from pipelines_lib.lake.place import ROOT
+    from tasks.alerts import raise_alerts
 
-    if raise_alerts is None:
-        from tasks.alerts import raise_alerts as through_prefect
-
-        raise_alerts = through_prefect
     of_dataset: dict[str, list[Alert]] = {}
     for absence in absences:
         text = "\n".join((*absence.sentences, f"Then: {absence.remedy}"))

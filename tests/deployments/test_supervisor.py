@@ -82,7 +82,7 @@ def test_stop_kills_what_ignores_it_and_all_that_it_started(supervisor, said, mo
     wait(lambda: ("server", "ready") in said)
     process = psutil.Process(started.process.pid)
     family = [process, *process.children(recursive=True)]
-    assert len(family) == 2
+    assert len(family) == 3  # the tether, the program, what it started
     supervisor.stop(started)
     _, alive = psutil.wait_procs(family, timeout=10)
     assert alive == []

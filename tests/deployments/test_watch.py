@@ -8,9 +8,10 @@ from deployments.due import Due
 from deployments.servers import Server
 from deployments.watch import Absence, tell_absences, watch_once
 from pipelines_lib.forecasting.nights import PERSON, SCHEDULE
-from pipelines_lib.lake import Lake
+from pipelines_lib.lake import Lake, list_datasets
 from pipelines_lib.lake.place import ROOT
 from pipelines_lib.settings import Settings
+from pipelines_lib.tables import ALERTS
 from tests.absence import JOB, day_of, due_on, leave_night, store_job
 
 AWAY = Server("Prefect", "http://127.0.0.1:1/api", up=False)
@@ -89,32 +90,21 @@ def test_watch_once_of_an_empty_home_finds_nothing(tmp_path, monkeypatch):
     assert absent(tmp_path, WEDNESDAY) == []
 
 
-def test_tell_absences_raises_one_alert_a_night_under_its_dataset(lake):
-    raised = []
-
-    def raise_alerts(place, dataset, alerts, *, at):
-        assert (place, at) == (lake, WEDNESDAY)
-        raised.append((dataset, alerts))
-        return len(alerts)
-
+def test_tell_absences_raises_one_alert_a_night_under_its_dataset_and_once(lake):
     night = Absence(Due(JOB, "sensors", due_on(TUESDAY), "UTC"), ("A is missing", "B is NaN"))
     again = Absence(Due("other", "sensors", due_on(TUESDAY), "UTC"), ("it never ran",))
     upkeep = Absence(Due("maintain", "", due_on(MONDAY), "UTC"), ("it failed",))
-
-    count = tell_absences(lake, [night, again, upkeep], at=WEDNESDAY, raise_alerts=raise_alerts)
-
-    assert count == 3
-    (first, alerts), (second, (kept_up,)) = raised
-    assert (first, second) == ("sensors", ROOT)
-    assert [alert.kind for alert in alerts] == ["night.absent"] * 2
-    assert alerts[0].subject == f"{JOB}/2024-01-02T18:00:00+00:00"
-    assert alerts[0].title == f"{JOB}: the run due Tue 2024-01-02 18:00 UTC is absent"
-    assert alerts[0].text == f"A is missing\nB is NaN\nThen: tidewatch run {JOB}"
-    assert kept_up.subject == "maintain/2024-01-01T18:00:00+00:00"
+    absences = [night, again, upkeep]
+    assert tell_absences(lake, absences, at=WEDNESDAY) == 3
+    assert tell_absences(lake, absences, at=WEDNESDAY + GRACE) == 0
+    first, second = (lake.read_rows(name, ALERTS) for name in ("sensors", ROOT))
+    assert set(first["kind"]) == {"night.absent"}
+    told = first[first["subject"] == f"{JOB}/2024-01-02T18:00:00+00:00"].iloc[0]
+    assert told["title"] == f"{JOB}: the run due Tue 2024-01-02 18:00 UTC is absent"
+    assert told["text"] == f"A is missing\nB is NaN\nThen: tidewatch run {JOB}"
+    assert list(second["subject"]) == ["maintain/2024-01-01T18:00:00+00:00"]
 
 
-def test_tell_absences_of_none_tells_nobody(lake):
-    def raise_alerts(*_, **__):
-        raise AssertionError("nobody should hear of it")
-
-    assert tell_absences(lake, [], at=MONDAY, raise_alerts=raise_alerts) == 0
+def test_tell_absences_of_none_leaves_no_table(lake):
+    assert tell_absences(lake, [], at=MONDAY) == 0
+    assert list_datasets(lake) == []
