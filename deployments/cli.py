@@ -160,6 +160,29 @@ app.command()(label)
 
 
 @app.command()
+def backup(
+    target: Annotated[
+        str, typer.Argument(help="A new or empty folder outside of the home folder.")
+    ],
+) -> None:
+    """Copy lake, MLflow, Prefect, reports and stored jobs to a folder, while jobs run."""
+    from pathlib import Path
+
+    from deployments.backup import back_up
+    from deployments.environment import load_settings
+
+    settings = load_settings()
+    done = back_up(settings, Path(target))
+    typer.echo(f"{done.files:,} files, {done.size / 1e6:,.1f} MB copied to {target}")
+    for place in done.elsewhere:
+        typer.echo(f"not in it, since it lies elsewhere: {place}")
+    typer.echo(
+        f"to restore, with nothing running: empty {settings.home_dir}, then "
+        f"cp -a {target}/. {settings.home_dir}/"
+    )
+
+
+@app.command()
 def doctor() -> None:
     """Check the environment, and say what to do about what fails."""
     from rich.console import Console

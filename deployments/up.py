@@ -23,6 +23,7 @@ from pipelines_lib.settings import Settings
 PREFECT, MLFLOW, JOBS, WATCH = "prefect", "mlflow", "jobs", "watch"
 START_S = 180.0
 """Seconds that a server has to be ready: a first start makes its database."""
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 LOOK_S = 1.0
 """Seconds between two looks at whether all processes live."""
 
@@ -73,6 +74,8 @@ def run_up(
                 _start_servers(supervisor, settings, host, prefect_port, mlflow_port, addresses)
             _start_jobs(supervisor, addresses)
             _tell_addresses(addresses)
+            if servers:
+                _warn_of_strangers(host)
             while not stopped.wait(LOOK_S):
                 supervisor.mind()
         except TidewatchError:
@@ -126,6 +129,8 @@ def _start_jobs(supervisor: Supervisor, addresses: Addresses) -> None:
         "TIDEWATCH_MLFLOW_PAGE": addresses.mlflow,
         "PYTHONUNBUFFERED": "1",
     }
+    if server_auth := environment.get("PREFECT_SERVER_API_AUTH_STRING"):
+        environment.setdefault("PREFECT_API_AUTH_STRING", server_auth)
     for name, command in ((WATCH, "watch"), (JOBS, "serve")):
         words = [sys.executable, "-m", "deployments.cli", command]
         # Prefect's runner ends its runs on Ctrl-C; on SIGTERM it forgets some of them.
@@ -194,6 +199,17 @@ def _tell_addresses(addresses: Addresses) -> None:
         "Ctrl-C ends all; `tidewatch status` says how the jobs go.\n",
         flush=True,
     )
+
+
+def _warn_of_strangers(host: str) -> None:
+    """Say so where others reach the servers and nobody asks them for a password."""
+    if host not in LOOPBACK and not os.environ.get("PREFECT_SERVER_API_AUTH_STRING"):
+        print(
+            f"Whoever reaches {host} can run jobs, read and delete everything: set "
+            "PREFECT_SERVER_API_AUTH_STRING=NAME:PASSWORD for Prefect, and let MLflow's port be "
+            "reached by people you trust alone.\n",
+            flush=True,
+        )
 
 
 @contextmanager

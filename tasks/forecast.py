@@ -71,7 +71,9 @@ def forecast_next_steps(dataset: str) -> Forecast:
     declared = context.dataset(dataset)
     version = context.lake.table_version(dataset, observations_table(declared.columns))
     made_on = {"model": name, "model_version": model.version, "data_version": str(version)}
-    if context.lake.count_rows(dataset, FORECASTS, equal=made_on).sum():
+    if context.lake.count_rows(dataset, FORECASTS, equal=made_on).sum() and _stand(
+        context, dataset, name
+    ):
         skipped = (
             f"forecasts by {name} v{model.version} on data version {version} are there already"
         )
@@ -97,6 +99,21 @@ def forecast_next_steps(dataset: str) -> Forecast:
     return Forecast(
         name, model.version, n_series, counts.written, "", left_out, perf_counter() - began
     )
+
+
+def _stand(context: Context, dataset: str, model: str) -> bool:
+    """Return whether the newest forecasts are there as their night noted them."""
+    from pipelines_lib.forecasting.nights import read_nights
+    from pipelines_lib.forecasting.presence import find_absent_forecasts
+
+    nights = [night for night in read_nights(context.lake, dataset) if night.model == model]
+    if not nights:  # of before nights were noted
+        return True
+    newest = nights[-1]
+    faults = find_absent_forecasts(context.lake, dataset, origin=newest.time, night=newest)
+    if faults:
+        get_run_logger().warning("forecasts are made again: %s", "; ".join(faults))
+    return not faults
 
 
 def _note_night(

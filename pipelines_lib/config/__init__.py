@@ -4,6 +4,7 @@ from pipelines_lib.config.backtest import BacktestConfig
 from pipelines_lib.config.base import Config
 from pipelines_lib.config.classifier import (
     ClassifierConfig,
+    LinearConfig,
     NgramConfig,
     TextSplitConfig,
     TokenizerConfig,
@@ -31,6 +32,7 @@ __all__ = [
     "DocumentsConfig",
     "EventConfig",
     "ForecasterConfig",
+    "LinearConfig",
     "NetworkConfig",
     "NgramConfig",
     "PartName",

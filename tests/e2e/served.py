@@ -63,6 +63,19 @@ def store_job(home, name, *, flow="nightly", schedules=(), **parameters):
     (folder / f"{name}.yaml").write_text(yaml.safe_dump(entry), encoding="utf-8")
 
 
+def left_of(family, seconds=20):
+    """Return the commands of the processes that do not end by themselves in time."""
+    _, alive = psutil.wait_procs(family, timeout=seconds)
+    left = []
+    for process in alive:
+        try:  # one that has ended and whom nobody has asked how is left of nothing
+            if process.status() != psutil.STATUS_ZOMBIE:
+                left.append(" ".join(process.cmdline()))
+        except psutil.NoSuchProcess:
+            continue
+    return left
+
+
 @dataclass
 class Served:
     """A running `tidewatch up`."""
@@ -128,9 +141,8 @@ class Served:
         family = psutil.Process(self.process.pid).children(recursive=True)
         self.process.send_signal(sign)
         code = self.process.wait(90)
-        _, alive = psutil.wait_procs(family, timeout=20)
         self.process = None
-        return code, [(each.pid, each.cmdline()) for each in alive if each.is_running()]
+        return code, left_of(family)
 
     def end(self):
         """End it and all of its processes, whatever happened."""

@@ -11,7 +11,7 @@ import requests
 
 from pipelines_lib.lake import Lake
 from pipelines_lib.tables import FORECASTS
-from tests.e2e.served import Served, store_job
+from tests.e2e.served import Served, left_of, store_job
 from tests.support import BIN, ROOT, clean_environment
 
 pytestmark = pytest.mark.e2e
@@ -135,8 +135,7 @@ def test_up_that_is_killed_takes_all_with_it(served):
     assert len(family) >= 4
     served.process.kill()
     served.process.wait()
-    _, alive = psutil.wait_procs(family, timeout=60)
-    assert [" ".join(each.cmdline()) for each in alive] == []
+    assert left_of(family) == []
 
 
 def test_up_without_servers_asks_for_the_address(tidewatch):

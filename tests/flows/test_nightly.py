@@ -7,6 +7,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from deltalake import DeltaTable
 from prefect.client.orchestration import get_client
 
 from flows.ingest import ingest
@@ -168,6 +169,20 @@ def test_nightly_twice_changes_no_row_and_says_what_it_skipped(first_night, monk
         "scores by",
     ):
         assert expected in said
+
+
+def test_nightly_again_makes_up_for_forecasts_that_do_not_stand(first_night, monkeypatch):
+    home, _ = first_night
+    monkeypatch.setenv("TIDEWATCH_HOME", str(home))
+    lake = Lake(str(home / "lake"))
+    before = lake.read_rows("market", FORECASTS).to_csv()
+    table = DeltaTable(str(home / "lake/market/forecasts"))
+    table.delete("series_id = 'SYN002'")
+    table.update(updates={"upper": "arrow_cast('NaN', 'Float64')"}, predicate="step = 2")
+
+    run_nightly(market())
+
+    assert lake.read_rows("market", FORECASTS).to_csv() == before
 
 
 def test_training_again_makes_a_challenger_with_a_reason(first_night, monkeypatch):
