@@ -53,6 +53,7 @@ def page_environment(name: str, settings: Settings, port: int) -> dict[str, str]
         # Relative, so that the page finds its server under any port and host name.
         environment["PREFECT_SERVER_UI_API_URL"] = "/api"
         environment["PREFECT_SERVER_API_PORT"] = str(port)
+        environment.setdefault("PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT", "false")
         # In memory, as is usual, a restart would forget who holds a job's place, and keep it held.
         environment.setdefault(
             "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE",

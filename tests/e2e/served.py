@@ -87,6 +87,7 @@ class Served:
 
     def __post_init__(self):
         self.prefect_port, self.mlflow_port = free_ports()
+        self.prefect = f"http://127.0.0.1:{self.prefect_port}/v2"
         self.api = f"http://127.0.0.1:{self.prefect_port}/api"
         self.mlflow = f"http://127.0.0.1:{self.mlflow_port}"
         self.log = self.home.with_name(f"{self.home.name}-up.log")
@@ -160,9 +161,18 @@ class Served:
         answer = requests.post(f"{self.api}/deployments/filter", json={}, timeout=10)
         return {each["name"]: each for each in answer.json()}
 
+    def id_of(self, name):
+        """Return the id of a deployment."""
+        return self.deployments()[name]["id"]
+
+    def runs(self):
+        """Return the flow runs that are not waiting for their time."""
+        answer = requests.post(f"{self.api}/flow_runs/filter", json={}, timeout=10)
+        return [each for each in answer.json() if not each["auto_scheduled"]]
+
     def run(self, name, **parameters):
         """Start a run of a job as the page does; return its id."""
-        place = f"{self.api}/deployments/{self.deployments()[name]['id']}/create_flow_run"
+        place = f"{self.api}/deployments/{self.id_of(name)}/create_flow_run"
         key = os.urandom(8).hex()  # 503 while its database is busy: asked again, one run
 
         def posted():
