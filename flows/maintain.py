@@ -5,13 +5,14 @@ from typing import Annotated
 from prefect import flow
 from pydantic import Field
 
+from pipelines_lib.config import AnyDatasetName
 from tasks.maintain import compact_tables, list_dataset_names
 
 
 @flow(name="maintain", flow_run_name="maintain")
 def maintain(
-    dataset: str = "",
-    keep_hours: Annotated[int, Field(ge=1, description="Hours that old versions stay.")] = 720,
+    dataset: AnyDatasetName = "",
+    keep_hours: Annotated[int, Field(ge=1, le=100_000)] = 720,
 ) -> dict[str, str]:
     """Join small files and drop old table versions; rows stay as they are.
 

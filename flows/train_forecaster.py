@@ -2,13 +2,15 @@
 
 from prefect import flow
 
-from pipelines_lib.config import ForecasterConfig
+from pipelines_lib.config import DatasetName, ForecasterConfig
 from tasks.train import train_forecaster_model
 from tasks.training_run import Trained
 
 
 @flow(name="train-forecaster", flow_run_name="train forecaster of {dataset}")
-def train_forecaster(dataset: str, forecaster: ForecasterConfig = ForecasterConfig()) -> Trained:
+def train_forecaster(
+    dataset: DatasetName, forecaster: ForecasterConfig = ForecasterConfig()
+) -> Trained:
     """Train a forecaster on an ingested dataset; it is promoted if it earns it.
 
     Args:

@@ -90,7 +90,7 @@ def test_config_bounds_every_number(kind):
         for name, field in kind.model_fields.items()
         if field.annotation in (int, float) and not field.metadata
     ]
-    assert unbounded == (["trend"] if kind is SourceConfig else [])  # a trend may have any sign
+    assert unbounded == []
 
 
 def is_plain(annotation: Any, *, depth: int = 0) -> bool:
