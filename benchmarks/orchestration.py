@@ -5,9 +5,10 @@
 
 Each night is a process of its own, timed from its start to its end, imports among it: `tidewatch
 run JOB` against a Prefect server that runs on this machine and MLflow's SQLite, and
-`benchmarks.plain_night JOB`. A first night starts from an empty home, a repeated one finds all done. Before
-anything is timed, both have run once on two small series, so that files and compiled modules are
-warm for either. `overhead` is the ratio of wall seconds of a first night. Last a JSON object.
+`benchmarks.plain_night JOB`. A first night starts from an empty home, a repeated
+one finds all done. Before anything is timed, both have run once on two small series, so that files
+and compiled modules are warm for either. `overhead` is the ratio of wall seconds of a first night.
+Last a JSON object.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import json
 import os
 import re
 import resource
+import signal
 import socket
 import statistics
 import subprocess
@@ -90,6 +92,7 @@ def compare(
         for told in (first, again):
             for way, run in turn:
                 told[way].append(run(job, overrides, homes[way]))
+                print(f"{way}: {told[way][-1]}", file=sys.stderr, flush=True)
         same.append(have_same_rows(DatasetConfig(name=job), homes["plain"], homes["flow"]))
     return {
         "job": job,
@@ -239,12 +242,12 @@ def prefect_server(folder: Path) -> Iterator[Server]:
         else:
             raise SystemExit(f"no Prefect server came up on port {port}: see {folder}")
         yield Server(process.pid, api)
+    except BaseException:
+        print((folder / "server.log").read_text()[-3000:], file=sys.stderr)
+        raise
     finally:
-        children = psutil.Process(process.pid).children(recursive=True)
-        for each in (*children, process):
-            each.terminate()
-        psutil.wait_procs(children, timeout=20)
-        process.wait(timeout=20)
+        process.send_signal(signal.SIGINT)  # `tidewatch page` ends its server, then itself
+        process.wait(timeout=60)
 
 
 if __name__ == "__main__":

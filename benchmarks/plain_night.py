@@ -73,15 +73,18 @@ class Night:
         self.seconds: dict[str, float] = {}
 
     def bundle(self, kind: str) -> Path:
+        """Return the folder of a model's bundle and pictures."""
         return self.settings.home_dir / "bundles" / f"{self.dataset.name}-{kind}"
 
     def save(self, kind: str, model: Forecaster | Detector, figures: Mapping[str, Any]) -> None:
+        """Save a model's bundle and pictures, as a training run logs them."""
         self.bundle(kind).mkdir(parents=True)
         model.save_bundle(self.bundle(kind))
         for name, figure in figures.items():
             figure.savefig(self.bundle(kind) / f"{name}.png")
 
     def checkpoint(self, task: str, config: Any, digest: str) -> Path:
+        """Return where a training keeps its epochs."""
         folder = self.settings.checkpoints_dir
         name = self.dataset.name
         return checkpoint_path(
@@ -89,6 +92,7 @@ class Night:
         )
 
     def is_done(self, table: Any, **made_on: str) -> bool:
+        """Return whether a table has rows that were made on what is stored now."""
         version = self.lake.table_version(
             self.dataset.name, observations_table(self.dataset.columns)
         )
