@@ -23,6 +23,10 @@ RESERVED_COLUMNS = ("series_id", "time", "year", "repair", "ingest_id", "calenda
 """Names that a value column cannot have: the lake's own columns, and the feature `calendar`."""
 
 
+WrittenDate = Annotated[date, shaped(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+"""Prefect's server does not look at the format of a schema, only at its pattern."""
+
+
 class SourceConfig(Config):
     """Where the rows come from. Only the fields of the chosen kind are used."""
 
@@ -156,8 +160,12 @@ class DatasetConfig(Config):
         description="Minutes by which the fixed calendar's steps lie after a multiple of "
         "step_minutes since 1970-01-01 00:00 UTC, e.g. 7 for steps at hh:07, 5760 for Mondays.",
     )
-    start: date | None = Field(None, description="First date to ingest, inclusive; empty: all.")
-    end: date | None = Field(None, description="Last date to ingest, inclusive; empty: newest.")
+    start: WrittenDate | None = Field(
+        None, description="First date to ingest, inclusive; empty: all."
+    )
+    end: WrittenDate | None = Field(
+        None, description="Last date to ingest, inclusive; empty: newest."
+    )
     price_limit: float = Field(
         0.31,
         ge=0,

@@ -168,7 +168,7 @@ WRONG = [
     ("nightly", {"forecaster": {"dropout": 1.5}}, "1.5 is greater than or equal to"),
     ("nightly", {"forecaster": {"training": {"max_epochs": 0}}}, "0 is less than the minimum of 1"),
     ("nightly", {"forecaster": {"hiden": 8}}, "'hiden' was unexpected"),
-    ("nightly", {"dataset": DATASET | {"start": "someday"}}, "is not valid under any of"),
+    ("nightly", {"dataset": DATASET | {"start": "someday"}}, "'someday' does not match"),
     ("nightly", {"forecast": "perhaps"}, "'perhaps' is not of type 'boolean'"),
     ("ingest", {"whole": 3}, "3 is not of type 'boolean'"),
     ("ingest", {"dataset": DATASET | {"series_ids": ["a';--"]}}, "does not match"),

@@ -93,13 +93,17 @@ def test_config_bounds_every_number(kind):
     assert unbounded == []
 
 
+def _bare(annotation: Any) -> Any:
+    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+
+
 def is_plain(annotation: Any, *, depth: int = 0) -> bool:
     """Return whether Prefect's form shows the type as a field, not as a box of raw JSON."""
     origin = get_origin(annotation)
     if origin is Annotated:
         return is_plain(get_args(annotation)[0], depth=depth)
     if origin in (Union, types.UnionType):
-        given = set(get_args(annotation)) - {type(None)}
+        given = {_bare(choice) for choice in get_args(annotation)} - {type(None)}
         return len(given) == 1 and given <= {date, int}
     if origin is list:
         return depth == 0 and is_plain(get_args(annotation)[0], depth=1)
