@@ -7,10 +7,11 @@ from prefect import flow
 from pipelines_lib.config import DatasetConfig
 from tasks.documents import IngestedTexts, ingest_texts, log_texts
 from tasks.ingest import Ingested, ingest_rows, log_ingest
+from tasks.names import dated
 from tasks.outcome import end_state
 
 
-@flow(name="ingest", flow_run_name="ingest {dataset.name}")
+@flow(name="ingest", flow_run_name=dated("ingest {dataset.name}"))
 def ingest(dataset: DatasetConfig, whole: bool = False) -> Ingested | IngestedTexts:
     """Fetch a dataset's rows and documents, judge them, and merge what is new into the lake.
 

@@ -60,15 +60,20 @@ def write_report(
     from dataclasses import replace
 
     from pipelines_lib.ingestion import IngestReport
+    from pipelines_lib.reports.artifact import choose_pictures
     from pipelines_lib.reports.html import render_html
-    from pipelines_lib.reports.night import draw_forecasts, summarise_night
+    from pipelines_lib.reports.night import (
+        draw_moves,
+        make_forecast_section,
+        summarise_night,
+    )
     from pipelines_lib.reports.night_events import (
         describe_events,
         draw_events,
         make_event_pictures,
         read_night_events,
     )
-    from pipelines_lib.reports.summary import to_markdown
+    from pipelines_lib.reports.night_markdown import to_markdown
 
     context, began = open_context(), perf_counter()
     declared = context.dataset(dataset)
@@ -107,11 +112,17 @@ def write_report(
     file_name = night.newest.replace(" ", "T").replace(":", "") + ".html"
     path = context.settings.reports_dir / dataset / file_name
     with context.tracker.run(dataset, "nightly", name=f"{dataset} {night.newest}") as run:
-        sections = [draw_forecasts(context.lake, declared, forecasts), held_out]
+        moves = draw_moves(context.lake, declared, forecasts)
+        sections = [make_forecast_section(moves), held_out]
         stages["report"] = perf_counter() - began
         budget = detection.alert_budget if detection else 0.0
         night = replace(
-            night, report=str(path), run_id=run.run_id, seconds=stages, alert_budget=budget
+            night,
+            report=str(path),
+            run_id=run.run_id,
+            run_page=run.page,
+            seconds=stages,
+            alert_budget=budget,
         )
         page = render_html(
             night,
@@ -136,7 +147,7 @@ def write_report(
         run.set_tags(_table_versions(context, declared))
         run.set_tags({f"champion.{m.task}": f"{m.name} v{m.version}" for m in models})
     create_markdown_artifact(
-        to_markdown(night),
+        to_markdown(night, pictures=choose_pictures(moves, figures, words)),
         key=f"night-{dataset}",
         description=f"{dataset}: night of {night.newest}",
     )

@@ -5,6 +5,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from prefect import task
+from prefect.artifacts import create_markdown_artifact
 from prefect.logging import get_run_logger
 
 from pipelines_lib.config import ForecasterConfig, SearchConfig
@@ -13,6 +14,8 @@ from tasks.progress import series_progress
 from tasks.training_run import sentiment_version
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from pipelines_lib.config import DatasetConfig
     from pipelines_lib.forecasting.search import TrialOutcome, Verdict
     from pipelines_lib.forecasting.selection import Selection
@@ -113,11 +116,12 @@ def search_forecaster(dataset: str, config: ForecasterConfig, search: SearchConf
                 panel, dataset=declared, base=config, best=best, device=context.device
             )
             job, stored = _store_job(context, study, best, verdict)
+            trials, figures = _log_trials(run, study, selection)
             searched = Searched(
                 dataset,
                 name,
                 search.n_trials,
-                _log_trials(run, study, selection),
+                trials,
                 number,
                 {path: _shown(value) for path, value in values.items()},
                 {"best": mase, "last_value": selection.last_value_mase},
@@ -130,6 +134,7 @@ def search_forecaster(dataset: str, config: ForecasterConfig, search: SearchConf
                 perf_counter() - began,
             )
             _log_result(run, searched)
+            _leave_artifact(run, searched, figures)
             return searched
 
 
@@ -197,8 +202,10 @@ def _log_trial(run: "Run", outcome: "TrialOutcome") -> None:
     logger.info("trial %d %s, %s: %s", outcome.number, outcome.state, result, values)
 
 
-def _log_trials(run: "Run", study: "Study", selection: "Selection") -> dict[str, int]:
-    """Log the table and the pictures of all trials; return how many are in which state."""
+def _log_trials(
+    run: "Run", study: "Study", selection: "Selection"
+) -> tuple[dict[str, int], dict[str, "Figure"]]:
+    """Log table and pictures of all trials; return how many are in which state, and the pictures."""
     from pipelines_lib.forecasting.search import count_states, tabulate_trials, weigh_values
     from pipelines_lib.reports.search import draw_search
 
@@ -211,7 +218,7 @@ def _log_trials(run: "Run", study: "Study", selection: "Selection") -> dict[str,
     )
     for name, figure in figures.items():
         run.log_figure(name, figure)
-    return count_states(table)
+    return count_states(table), figures
 
 
 def _log_result(run: "Run", searched: Searched) -> None:
@@ -223,6 +230,29 @@ def _log_result(run: "Run", searched: Searched) -> None:
     )
     tags = {"best.trial": str(searched.best_trial), "job": searched.job}
     run.set_tags(tags | {f"best.{path}": value for path, value in searched.best_values.items()})
+
+
+def _leave_artifact(run: "Run", searched: Searched, figures: dict[str, "Figure"]) -> None:
+    from pipelines_lib.reports.artifact import first_figures, run_sentence
+    from pipelines_lib.reports.search_artifact import SHOWN, search_markdown
+
+    create_markdown_artifact(
+        search_markdown(
+            study=searched.study,
+            trials=searched.trials,
+            wished=searched.wished,
+            best=searched.best_values,
+            selection_mase=searched.selection_mase,
+            test_mase=searched.test_mase,
+            test_windows=searched.test_windows,
+            job=searched.job,
+            notes=searched.notes,
+            run=run_sentence(run.run_id, run.page, f"{searched.dataset}/{TASK}"),
+            pictures=first_figures(figures, SHOWN),
+        ),
+        key=f"search-{searched.study}",
+        description=f"{searched.dataset}: search of study {searched.study}",
+    )
 
 
 def _notes(study: "Study", unpruned: str) -> list[str]:

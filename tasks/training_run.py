@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from prefect.artifacts import create_markdown_artifact
 from prefect.logging import get_run_logger
 
 from pipelines_lib.config import ClassifierConfig, DetectorConfig, ForecasterConfig
@@ -90,12 +91,18 @@ def log_results(
     example: "pd.DataFrame",
     predict: Callable[["pd.DataFrame"], "pd.DataFrame"],
     began: float,
+    dataset: str,
+    task: str,
+    unit: str = "",
 ) -> Trained:
-    """Log metrics and pictures, register the bundle, and say who is champion.
+    """Log metrics and pictures, register the bundle, say who is champion, leave an artifact.
 
     `epochs` has the reports of each network by the prefix of their names; `example` are rows that
-    the model takes, `predict` its answer to them.
+    the model takes, `predict` its answer to them; `task` is `forecast`, `detect` or `classify`.
     """
+    from pipelines_lib.reports.artifact import first_figures
+    from pipelines_lib.reports.model_lines import make_model_line
+    from pipelines_lib.reports.training_artifact import SHOWN, training_markdown
     from pipelines_lib.tracking import register_bundle
 
     for prefix, history in epochs.items():
@@ -115,6 +122,29 @@ def log_results(
     )
     get_run_logger().info(
         "%s v%s is %s: %s", name, registered.version, decision.alias, decision.reason
+    )
+    line = make_model_line(
+        task,
+        name,
+        registered.version,
+        run.run_id,
+        metrics=dict(metrics),
+        unit=unit,
+        note=decision.reason,
+    )
+    create_markdown_artifact(
+        training_markdown(
+            line,
+            alias=decision.alias,
+            metrics=metrics,
+            experiment=f"{dataset}/{task}",
+            run_page=run.page,
+            pictures=first_figures(figures, SHOWN),
+            left_out=left_out,
+            seconds=seconds,
+        ),
+        key=f"training-{name}",
+        description=f"{name} v{registered.version}: {decision.alias}",
     )
     return Trained(
         name,

@@ -132,10 +132,10 @@ def draw_scores(
     return finish(figure)
 
 
-def as_data_uri(figure: Figure) -> str:
+def as_data_uri(figure: Figure, *, dpi: int = DPI) -> str:
     """Return a figure as a data URI, so that a page needs no second file."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI)
+    figure.savefig(buffer, format="png", dpi=dpi)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 

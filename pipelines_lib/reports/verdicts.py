@@ -1,12 +1,15 @@
 """A backtest in plain values and sentences: what is real, and what cannot be told from nothing."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pipelines_lib.comparison import SIGNIFICANT, PairedTest, skill_pct
 from pipelines_lib.config.backtest import BASE
 from pipelines_lib.forecasting.backtest import BacktestResult
 from pipelines_lib.forecasting.evaluation import name_model
-from pipelines_lib.reports.summary import number
+from pipelines_lib.reports.artifact import picture_lines, problem_lines, run_sentence
+from pipelines_lib.reports.html import Picture
+from pipelines_lib.reports.text import number
 
 WORDS = {
     "last_value": "the last value",
@@ -223,8 +226,14 @@ def _order(name: str, metrics: dict[str, float]) -> list[Verdict]:
     return [Verdict(sentence, p < SIGNIFICANT)]
 
 
-def to_markdown(summary: BacktestSummary) -> str:
-    """Return a backtest as markdown, for the Prefect artifact and MLflow."""
+def to_markdown(
+    summary: BacktestSummary, *, run_page: str = "", pictures: Sequence[Picture] = ()
+) -> str:
+    """Return a backtest as markdown, for MLflow and, with pictures, for the Prefect artifact.
+
+    `run_page` is the run's address on MLflow's page; empty: no server is known.
+    """
+    run = run_sentence(summary.run_id, run_page, f"{summary.dataset}/backtest")
     lines = [
         f"# {summary.dataset}: backtest of {summary.target}",
         "",
@@ -237,7 +246,10 @@ def to_markdown(summary: BacktestSummary) -> str:
         "",
         *[f"- **{told(v)}**: {v.sentence}" for v in summary.verdicts],
         *([f"- **Final fit**: {summary.final}"] if summary.final else []),
-        *[f"- **Left out**: {name}, {why}" for name, why in list(summary.left_out.items())[:20]],
+        f"- **MLflow run**: {run}",
+        "",
+        *picture_lines(pictures),
+        *problem_lines(summary.left_out),
     ]
     return "\n".join(lines)
 

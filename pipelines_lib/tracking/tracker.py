@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import mlflow
 from mlflow import MlflowClient
@@ -97,6 +98,16 @@ class Run:
     def __init__(self, tracker: Tracker, run_id: str, experiment_id: str) -> None:
         self.tracker, self.client = tracker, tracker.client
         self.run_id, self.experiment_id = run_id, experiment_id
+
+    @property
+    def page(self) -> str:
+        """Return the run's address on MLflow's page; empty where no server is known."""
+        if not self.tracker.uri.startswith(("http://", "https://")):
+            return ""
+        server = urlsplit(self.tracker.uri)
+        host = server.netloc.rpartition("@")[2]  # a password in the address is not for a page
+        place = f"{server.scheme}://{host}{server.path.rstrip('/')}"
+        return f"{place}/#/experiments/{self.experiment_id}/runs/{self.run_id}"
 
     def log_config(self, config: BaseModel, prefix: str = "") -> None:
         """Log a resolved config: as flat parameters to compare, and whole as config.json."""
