@@ -205,7 +205,7 @@ def _log_trial(run: "Run", outcome: "TrialOutcome") -> None:
 def _log_trials(
     run: "Run", study: "Study", selection: "Selection"
 ) -> tuple[dict[str, int], dict[str, "Figure"]]:
-    """Log table and pictures of all trials; return how many are in which state, and the pictures."""
+    """Log table and pictures of all trials; return how many are in which state, and pictures."""
     from pipelines_lib.forecasting.search import count_states, tabulate_trials, weigh_values
     from pipelines_lib.reports.search import draw_search
 

@@ -19,7 +19,7 @@ SMALL_DPI = 64
 MOST_BYTES = 180_000
 """That the pictures of an artifact may have together, as they are written."""
 MOST_PICTURES = 4
-LISTED = 30
+LISTED = 50
 """Series without a result that are named."""
 
 

@@ -74,5 +74,5 @@ def to_markdown(night: NightSummary, *, pictures: Sequence[Picture] = ()) -> str
             texts = f"{cell_text(rule.example)} | {cell_text(rule.reason)}"
             lines.append(f"| {rule.rule} | {rule.outcome} | {rule.rows:,} | {texts} |")
         lines.append("")
-    lines += problem_lines({**night.left_out, **night.failures})
+    lines += problem_lines({**night.failures, **night.left_out, **night.failures})
     return "\n".join(lines)
