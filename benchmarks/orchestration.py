@@ -5,8 +5,8 @@
 
 Each night is a process of its own, timed from its start to its end, imports among it: `tidewatch
 run JOB` against a Prefect server that runs on this machine and MLflow's SQLite, and
-`benchmarks.plain_night JOB`. A first night starts from an empty home, a repeated
-one finds all done. Before anything is timed, both have run once on two small series, so that files
+`benchmarks.plain_night JOB`. A first night starts from an empty lake, a repeated
+one finds all done; the databases of Prefect and MLflow are there already. Before anything is timed, both have run once on two small series, so that files
 and compiled modules are warm for either. `overhead` is the ratio of wall seconds of a first night.
 Last a JSON object.
 """
@@ -16,7 +16,6 @@ import json
 import os
 import re
 import resource
-import signal
 import socket
 import statistics
 import subprocess
@@ -88,6 +87,7 @@ def compare(
     same = []
     for number in range(repeats):
         homes = {way: folder / f"{way}-{number}" for way in ways}
+        prepare_mlflow(homes["flow"])
         turn = list(ways.items())[:: 1 if number % 2 == 0 else -1]
         for told in (first, again):
             for way, run in turn:
@@ -113,6 +113,18 @@ def compare(
         "threads": os.environ.get("OMP_NUM_THREADS", "unset"),
         "versions": {name: version(name) for name in PACKAGES},
     }
+
+
+def prepare_mlflow(home: Path) -> None:
+    """Create MLflow's database in an empty home, once and for all, as Prefect's server has one."""
+    code = "from pipelines_lib.tracking import Tracker; from pipelines_lib.settings import Settings"
+    environment = os.environ | {"TIDEWATCH_HOME": str(home), "MLFLOW_LOGGING_LEVEL": "ERROR"}
+    subprocess.run(
+        [sys.executable, "-c", f"{code}; Tracker(Settings())"],
+        env=environment,
+        stderr=subprocess.DEVNULL,
+        check=True,
+    )
 
 
 def ratio(nights: dict[str, list[dict[str, float]]], what: str) -> float:
@@ -246,8 +258,11 @@ def prefect_server(folder: Path) -> Iterator[Server]:
         print((folder / "server.log").read_text()[-3000:], file=sys.stderr)
         raise
     finally:
-        process.send_signal(signal.SIGINT)  # `tidewatch page` ends its server, then itself
-        process.wait(timeout=60)
+        tree = [process, *psutil.Process(process.pid).children(recursive=True)]
+        for each in reversed(tree):
+            each.terminate()
+        psutil.wait_procs(tree[1:], timeout=30)
+        process.wait(timeout=30)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What Prefect and MLflow cost: both ways do the same work, and imports stay within their bounds."""
+"""What Prefect and MLflow cost: both ways do the same work; imports stay within their bounds."""
 
 import json
 import subprocess
