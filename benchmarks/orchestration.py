@@ -5,10 +5,11 @@
 
 Each night is a process of its own, timed from its start to its end, imports among it: `tidewatch
 run JOB` against a Prefect server that runs on this machine and MLflow's SQLite, and
-`benchmarks.plain_night JOB`. A first night starts from an empty lake, a repeated
-one finds all done; the databases of Prefect and MLflow are there already. Before anything is timed, both have run once on two small series, so that files
-and compiled modules are warm for either. `overhead` is the ratio of wall seconds of a first night.
-Last a JSON object.
+`benchmarks.plain_night JOB`. A first night starts from an empty lake, a repeated one finds all
+done; the databases of Prefect and MLflow are there already. Before anything is timed, both have run
+once on two small series, so that files and compiled modules are warm for either. `overhead` is the
+ratio of wall seconds of a first night, `overhead_cpu` that of CPU seconds, the server's among them:
+beside other work it is the steadier one. The last line is a JSON object.
 """
 
 import argparse

@@ -67,12 +67,14 @@ def to_markdown(night: NightSummary, *, pictures: Sequence[Picture] = ()) -> str
     if news is not None:
         lines += texts_to_markdown(news)
     if night.events:
-        lines += events_to_markdown(night.events, night.words, dataset=night.dataset)
+        told = {picture.caption for picture in pictures}
+        words = {name: text for name, text in night.words.items() if text not in told}
+        lines += events_to_markdown(night.events, words, dataset=night.dataset)
     if night.rules:
         lines += ["| rule | what happened | count | newest | reason |", "|---|---|---:|---|---|"]
         for rule in night.rules:
             texts = f"{cell_text(rule.example)} | {cell_text(rule.reason)}"
             lines.append(f"| {rule.rule} | {rule.outcome} | {rule.rows:,} | {texts} |")
         lines.append("")
-    lines += problem_lines({**night.failures, **night.left_out, **night.failures})
+    lines += problem_lines(night.failures | night.left_out | night.failures)
     return "\n".join(lines)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pipelines_lib.reports.artifact import picture_lines, problem_lines, run_sentence
 from pipelines_lib.reports.html import Picture
 from pipelines_lib.reports.model_lines import ModelLine, model_sentence
-from pipelines_lib.reports.text import number, one_line
+from pipelines_lib.reports.text import one_line, three_figures
 
 SHOWN = (
     "forecast_1",
@@ -38,9 +38,9 @@ METHODS = {
 }
 """By task, the methods beside each other, and what stands around a metric's name for each."""
 MEASURES = {
-    "forecast": ("mase", "mae", "rmse"),
-    "detect": ("average_precision",),
-    "classify": ("accuracy", "macro_f1"),
+    "forecast": {"mase": "MASE", "mae": "MAE", "rmse": "RMSE"},
+    "detect": {"average_precision": "average precision"},
+    "classify": {"accuracy": "accuracy", "macro_f1": "macro F1"},
 }
 
 
@@ -95,11 +95,11 @@ def _table(task: str, metrics: Mapping[str, float]) -> list[str]:
     measures = [measure for measure, values in found.items() if values]
     if not measures:
         return []
-    titles = [measure.replace("_", " ") for measure in measures]
+    titles = [MEASURES[task][measure] for measure in measures]
     lines = ["| | " + " | ".join(titles) + " |", "|---|" + "---:|" * len(measures)]
     for method in METHODS[task]:
         values = [found[measure].get(method) for measure in measures]
         if any(value is not None for value in values):
-            cells = ["" if value is None else number(value) for value in values]
+            cells = ["" if value is None else three_figures(value) for value in values]
             lines.append(f"| {method} | " + " | ".join(cells) + " |")
     return [*lines, ""]

@@ -9,7 +9,7 @@ from pipelines_lib.forecasting.backtest import BacktestResult
 from pipelines_lib.forecasting.evaluation import name_model
 from pipelines_lib.reports.artifact import picture_lines, problem_lines, run_sentence
 from pipelines_lib.reports.html import Picture
-from pipelines_lib.reports.text import number
+from pipelines_lib.reports.text import three_figures
 
 WORDS = {
     "last_value": "the last value",
@@ -42,7 +42,7 @@ class MethodLine:
         """Return the line as text, in the order of COLUMNS."""
         shares = ("skill_pct", "coverage_pct", "direction_pct")
         values = [self.metrics.get(name) for name in ("mase", "mae", "rmse")]
-        written = ["" if value is None else _figure(value) for value in values]
+        written = ["" if value is None else three_figures(value) for value in values]
         for name in shares:
             value = self.metrics.get(name)
             sign = "+" if name == "skill_pct" else ""
@@ -94,11 +94,6 @@ class BacktestSummary:
         best = next(line.name for line in self.lines if line.model == "baseline")
         shown = self.verdicts[: 1 if best == "last value" else 2]
         return "; ".join(verdict.sentence for verdict in shown)
-
-
-def _figure(value: float) -> str:
-    """Return a value with three figures, zeros among them: in a column 2.70 stands under 2.71."""
-    return f"{value:#.3g}" if 1e-3 <= abs(value) < 10 else number(value)
 
 
 def summarise_backtest(

@@ -106,6 +106,8 @@ def test_night_leaves_a_page_with_pictures_and_where_to_look_on(runs):
     assert sum(map(len, pictures)) < 200_000
     assert re.search(r"\*\*MLflow run\*\*: `[0-9a-f]{32}`; `tidewatch page mlflow`", page.data)
     assert f"`{home}/reports/readable/" in page.data
+    told = re.findall(r"^\*(.+)\*$", page.data, flags=re.M)
+    assert [page.data.count(words) for words in told] == [2] * len(told)  # and as alternative
     assert f"(file://{home}/reports/readable/" in page.data
 
 
@@ -116,7 +118,7 @@ def test_training_leaves_a_page_with_decision_baselines_and_pictures(runs):
     assert second.data.startswith("# readable-forecaster v2 is challenger\n")
     assert "the champion: MASE on" in second.data
     for page in (first, second):
-        assert "| | mase | mae | rmse |" in page.data
+        assert "| | MASE | MAE | RMSE |" in page.data
         assert re.search(r"^\| (model|last value|drift|seasonal naive) \| .*\d", page.data, re.M)
         assert len(PICTURE.findall(page.data)) >= 2
     (detector,) = artifacts("training-readable-detector")

@@ -89,8 +89,8 @@ def test_training_markdown_sets_the_baselines_beside_the_model():
     )
     assert text.startswith("# demo-forecaster v2 is challenger\n\n- **Why**: why not\n")
     assert "skill -2.0 % (worse than last value)" in text
-    assert "| | mase | mae | rmse |\n|---|---:|---:|---:|\n| model | 1.1 | 120.0 | 200.0 |" in text
-    assert "| last value | 1.08 | 118.0 |  |\n| drift | 1.3 |  |  |" in text
+    assert "| | MASE | MAE | RMSE |\n|---|---:|---:|---:|\n| model | 1.10 | 120.0 | 200.0 |" in text
+    assert "| last value | 1.08 | 118.0 |  |\n| drift | 1.30 |  |  |" in text
     assert "seasonal naive" not in text
     assert "| A | too short |" in text
 
