@@ -41,7 +41,7 @@ from pipelines_lib.ingestion.states import read_states
 from pipelines_lib.lake import Lake
 from pipelines_lib.reports.event_pictures import draw_detection_rates
 from pipelines_lib.reports.html import Picture, Section, render_html
-from pipelines_lib.reports.night import draw_moves, make_forecast_section, summarise_night
+from pipelines_lib.reports.night import draw_forecasts, summarise_night
 from pipelines_lib.reports.night_events import (
     EXPLAINED,
     choose_events,
@@ -236,7 +236,7 @@ def report(night: Night, brought: Any, new: list[str]) -> None:
     page = render_html(
         replace(summary, report=str(path)),
         [
-            make_forecast_section(draw_moves(lake, dataset, forecasts)),
+            draw_forecasts(lake, dataset, forecasts),
             Section("Held-out rows", held_out),
         ],
         events=make_event_pictures(figures, words),

@@ -273,14 +273,11 @@ def _copy_figures(context: Context, source: "Run", run: "Run") -> None:
 
 def _leave_artifact(context: Context, summary: "BacktestSummary") -> None:
     """Leave the backtest on Prefect's page, with the pictures that MLflow has of it."""
-    from pipelines_lib.reports.artifact import stored_picture
+    from pipelines_lib.reports.artifact import first_pictures
     from pipelines_lib.reports.verdicts import to_markdown
     from pipelines_lib.tracking import Run, read_figures
 
-    figures = read_figures(context.tracker, summary.run_id)
-    pictures = [
-        stored_picture(figures[name], name.replace("_", " ")) for name in SHOWN if name in figures
-    ]
+    pictures = first_pictures(read_figures(context.tracker, summary.run_id), SHOWN)
     run = Run(context.tracker, summary.run_id, context.tracker.experiment_id(summary.dataset, TASK))
     create_markdown_artifact(
         to_markdown(summary, run_page=run.page, pictures=pictures),

@@ -14,8 +14,6 @@ from tasks.progress import series_progress
 from tasks.training_run import sentiment_version
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from pipelines_lib.config import DatasetConfig
     from pipelines_lib.forecasting.search import TrialOutcome, Verdict
     from pipelines_lib.forecasting.selection import Selection
@@ -116,12 +114,11 @@ def search_forecaster(dataset: str, config: ForecasterConfig, search: SearchConf
                 panel, dataset=declared, base=config, best=best, device=context.device
             )
             job, stored = _store_job(context, study, best, verdict)
-            trials, figures = _log_trials(run, study, selection)
             searched = Searched(
                 dataset,
                 name,
                 search.n_trials,
-                trials,
+                _log_trials(run, study, selection),
                 number,
                 {path: _shown(value) for path, value in values.items()},
                 {"best": mase, "last_value": selection.last_value_mase},
@@ -134,7 +131,7 @@ def search_forecaster(dataset: str, config: ForecasterConfig, search: SearchConf
                 perf_counter() - began,
             )
             _log_result(run, searched)
-            _leave_artifact(run, searched, figures)
+            _leave_artifact(run, searched)
             return searched
 
 
@@ -202,10 +199,8 @@ def _log_trial(run: "Run", outcome: "TrialOutcome") -> None:
     logger.info("trial %d %s, %s: %s", outcome.number, outcome.state, result, values)
 
 
-def _log_trials(
-    run: "Run", study: "Study", selection: "Selection"
-) -> tuple[dict[str, int], dict[str, "Figure"]]:
-    """Log table and pictures of all trials; return how many are in which state, and pictures."""
+def _log_trials(run: "Run", study: "Study", selection: "Selection") -> dict[str, int]:
+    """Log the table and the pictures of all trials; return how many are in which state."""
     from pipelines_lib.forecasting.search import count_states, tabulate_trials, weigh_values
     from pipelines_lib.reports.search import draw_search
 
@@ -218,7 +213,7 @@ def _log_trials(
     )
     for name, figure in figures.items():
         run.log_figure(name, figure)
-    return count_states(table), figures
+    return count_states(table)
 
 
 def _log_result(run: "Run", searched: Searched) -> None:
@@ -232,9 +227,10 @@ def _log_result(run: "Run", searched: Searched) -> None:
     run.set_tags(tags | {f"best.{path}": value for path, value in searched.best_values.items()})
 
 
-def _leave_artifact(run: "Run", searched: Searched, figures: dict[str, "Figure"]) -> None:
-    from pipelines_lib.reports.artifact import first_figures, run_sentence
+def _leave_artifact(run: "Run", searched: Searched) -> None:
+    from pipelines_lib.reports.artifact import first_pictures, run_sentence
     from pipelines_lib.reports.search_artifact import SHOWN, search_markdown
+    from pipelines_lib.tracking import read_figures
 
     create_markdown_artifact(
         search_markdown(
@@ -248,7 +244,7 @@ def _leave_artifact(run: "Run", searched: Searched, figures: dict[str, "Figure"]
             job=searched.job,
             notes=searched.notes,
             run=run_sentence(run.run_id, run.page, f"{searched.dataset}/{TASK}"),
-            pictures=first_figures(figures, SHOWN),
+            pictures=first_pictures(read_figures(run.tracker, run.run_id), SHOWN),
         ),
         key=f"search-{searched.study}",
         description=f"{searched.dataset}: search of study {searched.study}",

@@ -100,10 +100,10 @@ def log_results(
     `epochs` has the reports of each network by the prefix of their names; `example` are rows that
     the model takes, `predict` its answer to them; `task` is `forecast`, `detect` or `classify`.
     """
-    from pipelines_lib.reports.artifact import first_figures
+    from pipelines_lib.reports.artifact import first_pictures
     from pipelines_lib.reports.model_lines import make_model_line
     from pipelines_lib.reports.training_artifact import SHOWN, training_markdown
-    from pipelines_lib.tracking import register_bundle
+    from pipelines_lib.tracking import read_figures, register_bundle
 
     for prefix, history in epochs.items():
         for epoch in history:
@@ -139,7 +139,7 @@ def log_results(
             metrics=metrics,
             experiment=f"{dataset}/{task}",
             run_page=run.page,
-            pictures=first_figures(figures, SHOWN),
+            pictures=first_pictures(read_figures(run.tracker, run.run_id), SHOWN),
             left_out=left_out,
             seconds=seconds,
         ),

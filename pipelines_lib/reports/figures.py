@@ -22,6 +22,7 @@ BARS = 24
 """Steps ahead beyond which lines say more than bars."""
 LEGEND_COLUMNS = 6
 DPI = 110
+DATA_URI = "data:image/png;base64,"
 
 
 def draw_forecast_path(
@@ -132,11 +133,11 @@ def draw_scores(
     return finish(figure)
 
 
-def as_data_uri(figure: Figure, *, dpi: int = DPI) -> str:
+def as_data_uri(figure: Figure) -> str:
     """Return a figure as a data URI, so that a page needs no second file."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    figure.savefig(buffer, format="png", dpi=DPI)
+    return DATA_URI + base64.b64encode(buffer.getvalue()).decode()
 
 
 def make_axes(title: str, unit: str, *, dates: bool = True) -> tuple[Figure, Axes]:

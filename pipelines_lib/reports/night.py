@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from pipelines_lib.config import DatasetConfig
 from pipelines_lib.forecasting.realised import join_realised
@@ -125,23 +124,15 @@ def summarise_night(
     return summary, forecasts
 
 
-def draw_moves(
-    lake: Lake, dataset: DatasetConfig, forecasts: pd.DataFrame
-) -> list[tuple[Figure, str]]:
-    """Draw the forecasts that move most, each with a sentence on it."""
-    drawn = []
+def draw_forecasts(lake: Lake, dataset: DatasetConfig, forecasts: pd.DataFrame) -> Section:
+    """Draw the forecasts that move most."""
+    pictures = []
     for name in _by_expected_move(forecasts)[:PICTURES]:
         history = _history(lake, dataset, name).tail(HISTORY_STEPS)
         rows = forecasts[forecasts["series_id"] == name]
         figure = draw_next_steps(history, rows, series_id=name, unit=dataset.unit)
         caption = f"{name}: forecast from {step_text(rows['origin'].iloc[0], dataset)}"
-        drawn.append((figure, caption))
-    return drawn
-
-
-def make_forecast_section(drawn: Sequence[tuple[Figure, str]]) -> Section:
-    """Return the pictures of `draw_moves` for the page."""
-    pictures = [Picture(as_data_uri(figure), caption) for figure, caption in drawn]
+        pictures.append(Picture(as_data_uri(figure), caption))
     return Section("The forecasts that move most", pictures)
 
 

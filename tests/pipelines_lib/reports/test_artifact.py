@@ -1,16 +1,22 @@
 """The parts of a run's page: pictures within a size, links, who has no result."""
 
+import io
+
 from matplotlib.figure import Figure
+from PIL import Image
 
 from pipelines_lib.reports.artifact import (
     MOST_BYTES,
     choose_pictures,
     file_sentence,
-    first_figures,
+    first_pictures,
     picture_lines,
+    png_bytes,
     problem_lines,
     run_sentence,
+    small_picture,
 )
+from pipelines_lib.reports.figures import as_data_uri
 from pipelines_lib.reports.html import Picture
 from pipelines_lib.reports.model_lines import make_model_line
 from pipelines_lib.reports.search_artifact import search_markdown
@@ -30,25 +36,41 @@ def test_picture_lines_show_four_at_most():
     assert sum(line.startswith("!") for line in picture_lines([small] * 9)) == 4
 
 
-def test_first_figures_go_by_what_is_wanted():
-    figures = {"losses": Figure(), "scores_1": Figure(), "other": Figure()}
-    shown = first_figures(figures, ["scores_1", "absent", "losses"])
+def drawn():
+    figure, buffer = Figure(figsize=(9, 3)), io.BytesIO()
+    figure.subplots().plot([1, 3, 2])
+    figure.savefig(buffer, format="png", dpi=110)
+    return buffer.getvalue()
+
+
+def test_small_picture_keeps_the_shape_and_takes_less():
+    png = drawn()
+    small = small_picture(png, "c")
+    with Image.open(io.BytesIO(png_bytes(small))) as image:
+        assert image.size == (640, 213)  # of 990 x 330
+    assert len(png_bytes(small)) < len(png)
+    assert small.caption == "c"
+
+
+def test_first_pictures_go_by_what_is_wanted():
+    pngs = dict.fromkeys(["losses", "scores_1", "other"], drawn())
+    shown = first_pictures(pngs, ["scores_1", "absent", "losses"])
     assert [picture.caption for picture in shown] == ["scores 1", "losses"]
-    assert all(picture.source.startswith("data:image/png;base64,") for picture in shown)
 
 
 def test_choose_pictures_shares_between_forecasts_and_events():
-    moves = [(Figure(), f"m{i}") for i in range(4)]
-    events, words = {f"e{i}": Figure() for i in range(5)}, {f"e{i}": f"w{i}" for i in range(5)}
+    whole = as_data_uri(Figure(figsize=(1, 1)))
+    moves = [Picture(whole, f"m{i}") for i in range(4)]
+    events = [Picture(whole, f"w{i}") for i in range(5)]
 
     def captions(*given):
         return [picture.caption for picture in choose_pictures(*given)]
 
-    assert captions(moves, events, words) == ["m0", "m1", "w0", "w1"]
-    assert captions(moves, {}, {}) == ["m0", "m1", "m2", "m3"]
-    assert captions([], events, words) == ["w0", "w1", "w2", "w3"]
-    assert captions(moves[:1], events, words) == ["m0", "w0", "w1", "w2"]
-    assert captions(moves, {"e0": Figure()}, {"e0": "w0"}) == ["m0", "m1", "m2", "w0"]
+    assert captions(moves, events) == ["m0", "m1", "w0", "w1"]
+    assert captions(moves, []) == ["m0", "m1", "m2", "m3"]
+    assert captions([], events) == ["w0", "w1", "w2", "w3"]
+    assert captions(moves[:1], events) == ["m0", "w0", "w1", "w2"]
+    assert captions(moves, events[:1]) == ["m0", "m1", "m2", "w0"]
 
 
 def test_sentences_say_where_to_look_on():

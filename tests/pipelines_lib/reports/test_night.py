@@ -9,7 +9,7 @@ import pytest
 from pipelines_lib.ingestion import IngestReport, Restatement
 from pipelines_lib.lake import Lake, MergeCounts
 from pipelines_lib.reports.html import render_html
-from pipelines_lib.reports.night import draw_moves, make_forecast_section, summarise_night
+from pipelines_lib.reports.night import draw_forecasts, summarise_night
 from pipelines_lib.reports.night_events import read_night_events
 from pipelines_lib.reports.night_markdown import to_markdown
 from pipelines_lib.tables import FORECASTS, observations_table
@@ -156,9 +156,9 @@ def test_summarise_night_without_models_shows_none_of_theirs(summarise):
     assert (night.forecasts, night.events, night.realised) == ([], [], None)
 
 
-def test_draw_moves_draws_a_picture_of_a_few_series(summarise, lived_lake, sine_dataset):
+def test_draw_forecasts_draws_a_picture_of_a_few_series(summarise, lived_lake, sine_dataset):
     night, rows = summarise()
-    section = make_forecast_section(draw_moves(lived_lake, sine_dataset, rows))
+    section = draw_forecasts(lived_lake, sine_dataset, rows)
     assert len(section.pictures) == 4
     for picture in section.pictures:
         assert picture.source.startswith("data:image/png;base64,")
@@ -166,19 +166,19 @@ def test_draw_moves_draws_a_picture_of_a_few_series(summarise, lived_lake, sine_
     assert page.count("<figure>") == 4 + 2
 
 
-def test_draw_moves_draws_those_that_move_most_first(summarise, lived_lake, sine_dataset):
+def test_draw_forecasts_draws_those_that_move_most_first(summarise, lived_lake, sine_dataset):
     _, rows = summarise()
     moved = ((rows["value"] - rows["last_value"]).abs() / rows["last_value"]).groupby(
         rows["series_id"]
     )
     expected = moved.max().sort_values(ascending=False).index.tolist()
-    section = make_forecast_section(draw_moves(lived_lake, sine_dataset, rows))
+    section = draw_forecasts(lived_lake, sine_dataset, rows)
     assert [picture.caption[0] for picture in section.pictures] == expected
 
 
-def test_draw_moves_of_nothing(summarise, lake, sine_dataset):
+def test_draw_forecasts_of_nothing(summarise, lake, sine_dataset):
     _, rows = summarise(lake)
-    assert draw_moves(lake, sine_dataset, rows) == []
+    assert list(draw_forecasts(lake, sine_dataset, rows).pictures) == []
 
 
 def test_summarise_night_tells_days_as_dates(lake, make_bars, bars_dataset):
