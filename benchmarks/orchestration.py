@@ -8,9 +8,9 @@ run JOB` against a Prefect server that runs on this machine and MLflow's SQLite,
 `benchmarks.plain_night JOB`. A first night starts from an empty lake, a repeated one finds all
 done; the databases of Prefect and MLflow are there already. Before anything is timed, both have run
 once on two small series, so that files and compiled modules are warm for either. `overhead` is the
-ratio of wall seconds of a first night, `overhead_cpu` that of the processes' CPU seconds: beside other
-work the steadier one. `server_cpu_s` is what Prefect's server took meanwhile; it also takes some
-when nothing runs. The last line is a JSON object.
+ratio of wall seconds of a first night, `overhead_cpu` that of the processes' CPU seconds: beside
+other work the steadier one. `server_cpu_s` is what Prefect's server took meanwhile; it also takes
+some when nothing runs. The last line is a JSON object.
 """
 
 import argparse
