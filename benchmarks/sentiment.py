@@ -130,6 +130,7 @@ def make_config(kind: str, *, budget: str, seed: int) -> ClassifierConfig:
             "hidden": 64,
             "tokenizer": {"kind": "character", "vocabulary": 200, "max_tokens": 40},
             "ngrams": {"buckets": 16_384},
+            "linear": {"buckets": 65_536},
             "split": {"test_share": 0.2},
             "training": {
                 "max_epochs": 12 if full else 6,

@@ -1,12 +1,15 @@
 """The `tidewatch` command. Imports stay inside the commands: help must come at once."""
 
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from deployments.event_commands import events, label
 from pipelines_lib.errors import ConfigError, TidewatchError
+
+if TYPE_CHECKING:
+    from pipelines_lib.settings import Settings
 
 app = typer.Typer(
     help="Nightly forecast and anomaly jobs for many time series.",
@@ -157,6 +160,29 @@ app.command()(label)
 
 
 @app.command()
+def backup(
+    target: Annotated[
+        str, typer.Argument(help="A new or empty folder outside of the home folder.")
+    ],
+) -> None:
+    """Copy lake, MLflow, Prefect, reports and stored jobs to a folder, while jobs run."""
+    from pathlib import Path
+
+    from deployments.backup import back_up
+    from deployments.environment import load_settings
+
+    settings = load_settings()
+    done = back_up(settings, Path(target))
+    typer.echo(f"{done.files:,} files, {done.size / 1e6:,.1f} MB copied to {target}")
+    for place in done.elsewhere:
+        typer.echo(f"not in it, since it lies elsewhere: {place}")
+    typer.echo(
+        f"to restore, with nothing running: empty {settings.home_dir}, then "
+        f"cp -a {target}/. {settings.home_dir}/"
+    )
+
+
+@app.command()
 def doctor() -> None:
     """Check the environment, and say what to do about what fails."""
     from rich.console import Console
@@ -179,18 +205,67 @@ def doctor() -> None:
 
 
 @app.command()
-def serve() -> None:
-    """Run every job on its schedule, and on demand from Prefect's page (PREFECT_API_URL)."""
-    import os
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Show how all goes, what is wrong first; exit code 1 where something is.
+
+    Wrong is a night that was due and is absent, or whose forecasts do not stand in
+    the lake; a server that should be there and is not; what cannot be read.
+    """
+    from datetime import UTC, datetime
+
+    from rich.console import Console
 
     from deployments.environment import load_settings, prepare_environment
+    from deployments.status import gather_status
+    from deployments.status_text import print_status, status_json
 
-    if not os.environ.get("PREFECT_API_URL"):
-        raise TidewatchError(
-            "PREFECT_API_URL is not set, so there is no server to serve: start one with "
-            "`tidewatch page prefect`, then set PREFECT_API_URL=http://127.0.0.1:4200/api"
-        )
-    prepare_environment(load_settings())
+    settings = load_settings()
+    prepare_environment(settings)
+    found = gather_status(settings, at=datetime.now(UTC))
+    if as_json:
+        typer.echo(status_json(found))
+    else:
+        print_status(found, Console(width=None if sys.stdout.isatty() else 100))
+    if not found.well:
+        raise typer.Exit(1)
+
+
+@app.command()
+def up(
+    servers: Annotated[
+        bool,
+        typer.Option(help="--no-servers: join servers that run already, at PREFECT_API_URL."),
+    ] = True,
+    host: Annotated[
+        str, typer.Option(help="Address the servers listen on; this machine alone by default.")
+    ] = "127.0.0.1",
+    prefect_port: Annotated[int, typer.Option(min=1, max=65535, help="Prefect's port.")] = 4200,
+    mlflow_port: Annotated[int, typer.Option(min=1, max=65535, help="MLflow's port.")] = 5000,
+) -> None:
+    """Start both servers and run every job on its schedule, in this terminal, until Ctrl-C."""
+    from deployments.environment import load_settings, prepare_environment
+    from deployments.up import run_up
+
+    settings = load_settings()
+    prepare_environment(settings)
+    run_up(settings, host=host, prefect_port=prefect_port, mlflow_port=mlflow_port, servers=servers)
+
+
+@app.command()
+def watch() -> None:
+    """Watch over the runs of this host until Ctrl-C: a part of `tidewatch up`."""
+    settings = _with_server("watch")
+    from deployments.guard import guard_jobs
+
+    guard_jobs(settings)
+
+
+@app.command()
+def serve() -> None:
+    """Run every job on its schedule, and on demand from Prefect's page (PREFECT_API_URL)."""
+    _with_server("serve")
     from deployments.serve import serve_jobs
 
     serve_jobs()
@@ -223,6 +298,23 @@ def page(
     except KeyboardInterrupt:
         ended = 0
     raise typer.Exit(ended)
+
+
+def _with_server(command: str) -> "Settings":
+    """Prepare a command that needs a Prefect server, and return the settings."""
+    import os
+
+    from deployments.environment import load_settings, prepare_environment
+
+    if not os.environ.get("PREFECT_API_URL"):
+        raise TidewatchError(
+            f"PREFECT_API_URL is not set, so there is no server to {command}: `tidewatch up` "
+            "starts one and all else; or start `tidewatch page prefect`, then set "
+            "PREFECT_API_URL=http://127.0.0.1:4200/api"
+        )
+    settings = load_settings()
+    prepare_environment(settings)
+    return settings
 
 
 def _run(name: str, overrides: list[str]) -> None:

@@ -23,10 +23,19 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         faults = "; ".join(
-            f"TIDEWATCH_{'_'.join(map(str, e['loc'])).upper()}={e['input']!r}: {e['msg']}"
+            f"TIDEWATCH_{'_'.join(map(str, e['loc'])).upper()}={_shown(e['loc'], e['input'])}: "
+            f"{e['msg']}"
             for e in error.errors()
         )
-        raise ConfigError(f"settings cannot be used: {faults}") from error
+        raise ConfigError(f"settings cannot be used: {faults}") from None
+
+
+def _shown(loc: tuple[int | str, ...], value: object) -> str:
+    """Return a value as an error shows it; a secret is not shown."""
+    from pydantic import SecretStr
+
+    field = Settings.model_fields.get(str(loc[0])) if loc else None
+    return "***" if field and field.annotation is SecretStr else repr(value)
 
 
 def prepare_environment(settings: Settings) -> None:
@@ -52,9 +61,13 @@ def prepare_environment(settings: Settings) -> None:
         # Its SQLite may be locked for a minute. A client that asks again by then is told that the
         # run has ended already, and the run's result is lost.
         "PREFECT_API_REQUEST_TIMEOUT": "180",
+        # With doubling waits: four minutes in all, for a server that is started anew.
+        "PREFECT_CLIENT_MAX_RETRIES": "7",
         "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
         "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "100",
         "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
+        # An alert counts as told once it stands in the server's database (tasks/server_events.py).
+        "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "1",
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
         "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from deployments.environment import load_settings
+from deployments.triggers import DataTrigger, check_followed, read_triggers
 from pipelines_lib.config.ablation import sentiment_variant
 from pipelines_lib.config.backtest import read_variants
 from pipelines_lib.config.documents import require_documents
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from prefect import Flow
 
 JOBS_FILE = Path(__file__).with_name("prefect.yaml")
+STRATEGIES = ("ENQUEUE", "CANCEL_NEW")
+"""What happens to a run beyond the limit: it waits, or it is refused with the reason."""
+ONE_AT_A_TIME = {"limit": 1, "collision_strategy": "ENQUEUE"}
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,9 @@ class Job:
     parameters: dict[str, Any] = field(default_factory=dict)
     schedules: list[dict[str, Any]] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
+    concurrency: dict[str, Any] = field(default_factory=lambda: dict(ONE_AT_A_TIME))
+    """Runs of the job at the same time, and whether further ones wait or are refused."""
+    triggers: tuple[DataTrigger, ...] = ()
 
     @property
     def flow_name(self) -> str:
@@ -48,8 +55,9 @@ class Job:
 
     @property
     def when(self) -> str:
-        """Return the schedule in words."""
+        """Return the schedule, and the data that the job follows, in words."""
         said = [f"{s.get('cron')} {s.get('timezone', 'UTC')}" for s in self.schedules]
+        said += [trigger.words for trigger in self.triggers]
         return "; ".join(said) or "on demand"
 
     def load_flow(self) -> "Flow":
@@ -69,11 +77,14 @@ def read_jobs(path: Path | None = None) -> dict[str, Job]:
     """Read the jobs of a file, by name; without one, the declared jobs, then the stored ones.
 
     Raises:
-        ConfigError: A file cannot be read, or two jobs have one name.
+        ConfigError: A file cannot be read, two jobs have one name, or a job follows what never
+            happens.
     """
     if path is None:
         jobs = read_jobs(JOBS_FILE)
-        return jobs | _read_stored_jobs(load_settings().jobs_dir, declared=jobs)
+        jobs |= _read_stored_jobs(load_settings().jobs_dir, declared=jobs)
+        check_followed(jobs)
+        return jobs
     try:
         listed = yaml.safe_load(path.read_text(encoding="utf-8"))["deployments"]
     except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
@@ -121,7 +132,23 @@ def _make_job(entry: dict[str, Any], path: Path) -> Job:
         entry.get("parameters") or {},
         entry.get("schedules") or [],
         entry.get("tags") or [],
+        _concurrency(entry, path),
+        read_triggers(entry["name"], entry.get("triggers")),
     )
+
+
+def _concurrency(entry: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Return how many runs of a job there may be at once, as Prefect reads it."""
+    given = entry.get("concurrency_limit") or ONE_AT_A_TIME
+    stated = given if isinstance(given, dict) else {"limit": given}
+    made = ONE_AT_A_TIME | stated
+    well = isinstance(made["limit"], int) and made["limit"] > 0
+    if not well or made["collision_strategy"] not in STRATEGIES or made.keys() - ONE_AT_A_TIME:
+        raise ConfigError(
+            f"{path}: the job {entry['name']} has concurrency_limit {given!r}: write it as "
+            f"{{limit: 1, collision_strategy: {' or '.join(STRATEGIES)}}}"
+        )
+    return made
 
 
 def find_job(name: str) -> Job:

@@ -8,7 +8,7 @@ from pipelines_lib.settings import Settings
 HOST = "127.0.0.1"
 
 
-def page_command(name: str, settings: Settings, port: int) -> list[str]:
+def page_command(name: str, settings: Settings, port: int, *, host: str = HOST) -> list[str]:
     """Return the command that serves a page."""
     if name == "prefect":
         return [
@@ -18,7 +18,7 @@ def page_command(name: str, settings: Settings, port: int) -> list[str]:
             "server",
             "start",
             "--host",
-            HOST,
+            host,
             "--port",
             str(port),
         ]
@@ -29,7 +29,7 @@ def page_command(name: str, settings: Settings, port: int) -> list[str]:
         "mlflow",
         "server",
         "--host",
-        HOST,
+        host,
         "--port",
         str(port),
         "--backend-store-uri",
@@ -37,6 +37,10 @@ def page_command(name: str, settings: Settings, port: int) -> list[str]:
         "--default-artifact-root",
         (settings.mlflow_dir / "artifacts").as_uri(),
         "--no-serve-artifacts",
+        "--workers",
+        "1",
+        "--uvicorn-opts",
+        "--log-level warning",
     ]
 
 
@@ -49,4 +53,11 @@ def page_environment(name: str, settings: Settings, port: int) -> dict[str, str]
         # Relative, so that the page finds its server under any port and host name.
         environment["PREFECT_SERVER_UI_API_URL"] = "/api"
         environment["PREFECT_SERVER_API_PORT"] = str(port)
+        # In memory, as is usual, a restart would forget who holds a job's place, and keep it held.
+        environment.setdefault(
+            "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE",
+            "prefect.server.concurrency.lease_storage.filesystem",
+        )
+    else:
+        environment.setdefault("PYTHONWARNINGS", "ignore")  # of what it is made of
     return environment

@@ -1,7 +1,5 @@
 """See whether the sentiment of documents helps a forecaster."""
 
-from prefect import flow
-
 from pipelines_lib.config import (
     BacktestConfig,
     ClassifierConfig,
@@ -13,12 +11,12 @@ from tasks.backtest import Backtested, backtest_forecaster, conclude_backtest
 from tasks.documents import ingest_texts
 from tasks.forecast import champion_version
 from tasks.ingest import ingest_rows
-from tasks.names import dated
+from tasks.job import job
 from tasks.outcome import end_state
 from tasks.sentiment import score_texts, train_classifier_model
 
 
-@flow(name="sentiment-ablation", flow_run_name=dated("sentiment ablation {dataset.name}"))
+@job("sentiment-ablation", "sentiment ablation {dataset.name}")
 def sentiment_ablation(
     dataset: DatasetConfig,
     classifier: ClassifierConfig = ClassifierConfig(),

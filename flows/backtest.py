@@ -1,16 +1,14 @@
 """Backtest a forecaster."""
 
-from prefect import flow
-
 from pipelines_lib.config import BacktestConfig, DatasetConfig, ForecasterConfig
 from pipelines_lib.config.backtest import VariantText, read_variants
 from tasks.backtest import Backtested, backtest_forecaster, register_newest
 from tasks.ingest import ingest_rows
-from tasks.names import dated
+from tasks.job import job
 from tasks.outcome import end_state
 
 
-@flow(name="backtest", flow_run_name=dated("backtest {dataset.name}"))
+@job("backtest", "backtest {dataset.name}")
 def backtest(
     dataset: DatasetConfig,
     forecaster: ForecasterConfig = ForecasterConfig(),

@@ -2,15 +2,14 @@
 
 from typing import Annotated
 
-from prefect import flow
 from pydantic import Field
 
 from pipelines_lib.config import AnyDatasetName
+from tasks.job import job
 from tasks.maintain import compact_tables, list_dataset_names
-from tasks.names import dated
 
 
-@flow(name="maintain", flow_run_name=dated("maintain {dataset}"))
+@job("maintain", "maintain {dataset}")
 def maintain(
     dataset: AnyDatasetName = "",
     keep_hours: Annotated[int, Field(ge=1, le=100_000)] = 720,

@@ -2,14 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from prefect import flow
-
 from pipelines_lib.config import ClassifierConfig, DatasetConfig, DetectorConfig, ForecasterConfig
 from tasks.detect import detect_events
 from tasks.documents import ingest_texts
 from tasks.forecast import champion_version, forecast_next_steps
 from tasks.ingest import ingest_rows
-from tasks.names import dated
+from tasks.job import job
 from tasks.outcome import end_state, tell_failure
 from tasks.report import write_report
 from tasks.sentiment import score_texts, train_classifier_model
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
     from pipelines_lib.reports.summary import NightSummary
 
 
-@flow(name="nightly", flow_run_name=dated("nightly {dataset.name}"))
+@job("nightly", "nightly {dataset.name}", on_sessions=True)
 def nightly(
     dataset: DatasetConfig,
     forecaster: ForecasterConfig = ForecasterConfig(),

@@ -1,16 +1,14 @@
 """Search a better forecaster."""
 
-from prefect import flow
-
 from pipelines_lib.config import DatasetConfig, ForecasterConfig, SearchConfig
 from pipelines_lib.config.space import parse_space
 from tasks.ingest import ingest_rows
-from tasks.names import dated
+from tasks.job import job
 from tasks.outcome import end_state
 from tasks.search import Searched, search_forecaster
 
 
-@flow(name="search", flow_run_name=dated("search forecaster of {dataset.name}"))
+@job("search", "search forecaster of {dataset.name}")
 def search(
     dataset: DatasetConfig,
     forecaster: ForecasterConfig = ForecasterConfig(),

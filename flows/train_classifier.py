@@ -1,16 +1,14 @@
 """Train a classifier."""
 
-from prefect import flow
-
 from pipelines_lib.config import ClassifierConfig, DatasetConfig
 from tasks.documents import ingest_texts
-from tasks.names import dated
+from tasks.job import job
 from tasks.outcome import end_state
 from tasks.sentiment import train_classifier_model
 from tasks.training_run import Trained
 
 
-@flow(name="train-classifier", flow_run_name=dated("train classifier of {dataset.name}"))
+@job("train-classifier", "train classifier of {dataset.name}")
 def train_classifier(
     dataset: DatasetConfig, classifier: ClassifierConfig = ClassifierConfig()
 ) -> Trained:

@@ -1,14 +1,12 @@
 """Train a detector."""
 
-from prefect import flow
-
 from pipelines_lib.config import DatasetName, DetectorConfig
-from tasks.names import dated
+from tasks.job import job
 from tasks.train import train_detector_model
 from tasks.training_run import Trained
 
 
-@flow(name="train-detector", flow_run_name=dated("train detector of {dataset}"))
+@job("train-detector", "train detector of {dataset}")
 def train_detector(dataset: DatasetName, detector: DetectorConfig = DetectorConfig()) -> Trained:
     """Train a detector on an ingested dataset; it is promoted if it earns it.
 

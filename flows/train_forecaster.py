@@ -1,14 +1,12 @@
 """Train a forecaster."""
 
-from prefect import flow
-
 from pipelines_lib.config import DatasetName, ForecasterConfig
-from tasks.names import dated
+from tasks.job import job
 from tasks.train import train_forecaster_model
 from tasks.training_run import Trained
 
 
-@flow(name="train-forecaster", flow_run_name=dated("train forecaster of {dataset}"))
+@job("train-forecaster", "train forecaster of {dataset}")
 def train_forecaster(
     dataset: DatasetName, forecaster: ForecasterConfig = ForecasterConfig()
 ) -> Trained:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -44,11 +44,37 @@ class Settings(BaseSettings):
     parallel_requests: int = Field(
         4, ge=1, le=32, description="Requests to a source that are under way at the same time."
     )
+    night_grace_minutes: int = Field(
+        180,
+        ge=0,
+        le=10_080,
+        description="Minutes after it was due by which a scheduled run must have ended well; "
+        "later `tidewatch status` calls the night absent.",
+    )
     fdr_mirror: str = Field(
         "",
         description="Base URL asked instead of FinanceDataReader's hosts, as MIRROR/HOST/PATH; "
         "empty: the hosts themselves.",
     )
+
+    alert_block: str = Field(
+        "",
+        description="Prefect notification block that alerts go to, as TYPE/NAME, for instance "
+        "slack-webhook/nights; empty: none.",
+    )
+    alert_webhook: SecretStr = Field(
+        SecretStr(""),
+        description="Address that alerts are POSTed to as JSON, instead of a block; empty: none.",
+    )
+
+    @field_validator("alert_webhook")
+    @classmethod
+    def _check_webhook(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and not value.get_secret_value().startswith(
+            ("http://", "https://")
+        ):
+            raise ValueError("begins with neither https:// nor http://")
+        return value
 
     @property
     def home_dir(self) -> Path:
@@ -84,6 +110,11 @@ class Settings(BaseSettings):
     def studies_dir(self) -> Path:
         """Return the folder of the searches' studies."""
         return self.home_dir / "studies"
+
+    @property
+    def turns_dir(self) -> Path:
+        """Return the folder of the locks that runs of this machine take turns by."""
+        return self.home_dir / "turns"
 
     @property
     def jobs_dir(self) -> Path:

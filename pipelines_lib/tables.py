@@ -1,57 +1,9 @@
 """Every stored table: name, columns with units, key. The one home of the lake's schemas."""
 
-from dataclasses import dataclass
-from typing import Any
-
-import pyarrow as pa
+from pipelines_lib.columns import COUNT, FLAG, REAL, TEXT, TIME, Column, Table
 
 SCHEMA_VERSION = 3
 """Raised when a stored table can no longer be read by older code."""
-
-TIME = pa.timestamp("us", tz="UTC")
-TEXT = pa.string()
-REAL = pa.float64()
-COUNT = pa.int64()
-FLAG = pa.bool_()
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column: its Arrow type, and what it means with its unit."""
-
-    name: str
-    type: Any
-    meaning: str
-    provenance: bool = False
-    """Says who wrote the row, not what is true: alone it is no reason to write again."""
-    added_in: int = 1
-    """Schema version that brought the column; in tables older than that it is null."""
-
-
-@dataclass(frozen=True)
-class Table:
-    """A Delta table: rows are equal when their `key` columns are."""
-
-    name: str
-    meaning: str
-    key: tuple[str, ...]
-    columns: tuple[Column, ...]
-    by_year: bool = False
-    """Partitioned by the year of `time`, so that a night rewrites one year at most."""
-
-    @property
-    def schema(self) -> pa.Schema:
-        """Return the Arrow schema, in storage order, without the partition column."""
-        nullable = [column.name not in self.key for column in self.columns]
-        return pa.schema(
-            [pa.field(c.name, c.type, n) for c, n in zip(self.columns, nullable, strict=True)]
-        )
-
-    @property
-    def facts(self) -> tuple[str, ...]:
-        """Return the columns whose change makes a stored row out of date."""
-        return tuple(c.name for c in self.columns if c.name not in self.key and not c.provenance)
-
 
 SERIES = Column("series_id", TEXT, "the series")
 STEP_TIME = Column("time", TIME, "UTC time of the step; a daily bar: its session date at 00:00")
@@ -192,6 +144,23 @@ FORECASTS = Table(
         STALE,
         Column("data_version", COUNT, "version of observations it was made on", provenance=True),
         RUN,
+        MODEL_VERSION,
+    ),
+)
+
+NIGHTS = Table(
+    "nights",
+    "what each night set out to forecast: afterwards it must stand in forecasts",
+    ("time", "model"),
+    (
+        Column("time", TIME, "newest step of the dataset, from which the night forecasts"),
+        Column("model", TEXT, "registered name of the forecaster"),
+        Column("horizon", COUNT, "steps ahead that each series is forecast"),
+        Column("expected", TEXT, "living series that have the step and were not left out, JSON"),
+        Column("left_out", TEXT, "series that have the step and were left out, and why, JSON"),
+        Column("at", TIME, "when it was forecast", provenance=True),
+        Column("started_by", TEXT, "schedule, or person", provenance=True),
+        Column("flow_run_id", TEXT, "Prefect's run; empty: none", provenance=True),
         MODEL_VERSION,
     ),
 )
@@ -346,6 +315,37 @@ SENTIMENT = Table(
     ),
 )
 
+ALERTS = Table(
+    "alerts",
+    "what people are told, each once",
+    ("kind", "subject"),
+    (
+        Column("kind", TEXT, "what happened; its Prefect event is tidewatch.KIND"),
+        Column("subject", TEXT, "to what: the id of an event, a model's version, a night"),
+        Column("at", TIME, "when it was raised"),
+        Column("title", TEXT, "one line"),
+        Column("text", TEXT, "the rest"),
+        Column("weight", REAL, "of many of a kind, the heaviest are told by themselves"),
+        Column("details", TEXT, "ids and numbers, as JSON"),
+        Column("flow_run_id", TEXT, "Prefect run that raised it; empty: none"),
+        Column("message", TEXT, "id of the message that tells it together with others; empty: own"),
+        Column("told_at", TIME, "when it was told; null: not yet, or never"),
+        Column("told_how", TEXT, "prefect, run, expired or superseded; empty: not told yet"),
+    ),
+)
+
+WATCHED = Table(
+    "watched",
+    "up to which step the events of a series were looked at for alerts",
+    ("series_id", "mode", "scorer"),
+    (
+        SERIES,
+        Column("mode", TEXT, "causal"),
+        Column("scorer", TEXT, "registered name of the model"),
+        Column("until", TIME, "the newest scored step then, inclusive"),
+    ),
+)
+
 DATASETS = Table(
     "datasets",
     "every dataset's declaration",
@@ -369,6 +369,7 @@ def dataset_tables(value_columns: tuple[str, ...]) -> tuple[Table, ...]:
         LISTINGS,
         LABELS,
         FORECASTS,
+        NIGHTS,
         SCORES,
         SCORE_STATES,
         EVENTS,
@@ -377,4 +378,6 @@ def dataset_tables(value_columns: tuple[str, ...]) -> tuple[Table, ...]:
         DOCUMENT_QUARANTINE,
         POLARITIES,
         SENTIMENT,
+        ALERTS,
+        WATCHED,
     )

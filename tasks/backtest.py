@@ -12,7 +12,8 @@ from pipelines_lib.config import BacktestConfig, ForecasterConfig
 from tasks.context import Context, may_pass, open_context
 from tasks.progress import epoch_progress, series_progress
 from tasks.train import EXAMPLE_STEPS, read_inputs
-from tasks.training_run import sentiment_version
+from tasks.training_run import sentiment_version, tell_promotion
+from tasks.turns import takes_gpu
 
 if TYPE_CHECKING:
     from pipelines_lib.config import DatasetConfig
@@ -37,11 +38,11 @@ class Backtested:
 
 @task(
     task_run_name="backtest forecaster of {dataset}",
-    tags=["backtest"],
     retries=1,
     retry_delay_seconds=10,
     retry_condition_fn=may_pass,
 )
+@takes_gpu
 def backtest_forecaster(
     dataset: str, config: ForecasterConfig, backtest: BacktestConfig, variants: list[str]
 ) -> Backtested:
@@ -91,11 +92,11 @@ def backtest_forecaster(
 
 @task(
     task_run_name="fit forecaster of {dataset} on all data",
-    tags=["train"],
     retries=1,
     retry_delay_seconds=10,
     retry_condition_fn=may_pass,
 )
+@takes_gpu
 def register_newest(dataset: str, config: ForecasterConfig, backtested: Backtested) -> Backtested:
     """Fit the base config on all data; champion where there is none, else challenger.
 
@@ -146,6 +147,15 @@ def register_newest(dataset: str, config: ForecasterConfig, backtested: Backtest
             example=example_rows(panel, steps=reach + EXAMPLE_STEPS, model=forecaster),
             predict=lambda rows: predict_rows(forecaster, rows),
         )
+    if first:
+        tell_promotion(
+            context,
+            dataset,
+            name,
+            version=registered.version,
+            reason=decision.reason,
+            run_id=run.run_id,
+        )
     final = f"{name} v{registered.version} is {decision.alias}: {decision.reason}"
     get_run_logger().info("%s", final)
     seconds = summary.seconds + perf_counter() - began
@@ -154,7 +164,7 @@ def register_newest(dataset: str, config: ForecasterConfig, backtested: Backtest
     return Backtested(summary)
 
 
-@task(task_run_name="conclude on {what} of {backtested.summary.dataset}", tags=["backtest"])
+@task(task_run_name="conclude on {what} of {backtested.summary.dataset}")
 def conclude_backtest(backtested: Backtested, variant: str, what: str) -> Backtested:
     """Say plainly whether what a variant has more than the base helps; log it beside the folds."""
     from pipelines_lib.reports.verdicts import conclude, to_markdown

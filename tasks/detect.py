@@ -1,11 +1,13 @@
 """Score what is new with the champion, and find the events in it."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from time import perf_counter
 
 from prefect import task
 from prefect.logging import get_run_logger
 
+from tasks.alerts import raise_alerts
 from tasks.context import may_pass, open_context
 
 
@@ -30,14 +32,17 @@ class Detection:
 
 @task(
     task_run_name="detect {dataset}",
-    tags=["detect"],
     retries=2,
     retry_delay_seconds=10,
     retry_condition_fn=may_pass,
 )
 def detect_events(dataset: str) -> Detection:
-    """Score the steps since the last scored ones, merge them, and bring the events up to date."""
+    """Score the steps since the last scored ones, merge them, and bring the events up to date.
+
+    Events that are not quiet and reach what is new are told of.
+    """
     from pipelines_lib.anomaly.detector import Detector
+    from pipelines_lib.anomaly.event_alerts import find_event_alerts, note_watched
     from pipelines_lib.anomaly.event_table import update_events
     from pipelines_lib.anomaly.nightly import score_night
     from pipelines_lib.errors import BundleError
@@ -91,6 +96,9 @@ def detect_events(dataset: str) -> Detection:
         scorer=name,
         mode=mode,
     )
+    alerts, watched = find_event_alerts(context.lake, dataset, scorer=name, mode=mode)
+    raise_alerts(context.lake, dataset, alerts, at=datetime.now(UTC))
+    note_watched(context.lake, dataset, watched)
     get_run_logger().info(
         "%s v%s scored %d steps, %d new events, %d series left out",
         name,

@@ -11,6 +11,7 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
 from pipelines_lib.config import DatasetConfig
+from tasks.alerts import raise_alerts
 from tasks.context import may_pass, open_context
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ class IngestedTexts:
 
 @task(
     task_run_name="ingest documents of {dataset.name}",
-    tags=["ingest"],
     retries=2,
     retry_delay_seconds=[5, 30],
     retry_condition_fn=may_pass,
@@ -41,10 +41,11 @@ def ingest_texts(dataset: DatasetConfig) -> IngestedTexts:
     Which rules were broken and which files failed is left as table artifacts.
     """
     from pipelines_lib.ingestion.documents import ingest_documents
+    from pipelines_lib.ingestion.ingest_alerts import find_partial, night_of
     from pipelines_lib.series.read import list_series
 
     context, began, logger = open_context(), perf_counter(), get_run_logger()
-    told = 0
+    told, at = 0, datetime.now(UTC)
 
     def on_batch(read: int) -> None:
         nonlocal told
@@ -57,15 +58,24 @@ def ingest_texts(dataset: DatasetConfig) -> IngestedTexts:
         context.lake,
         dataset,
         ingest_id=str(flow_run.id),
-        at=datetime.now(UTC),
+        at=at,
         series_ids=list_series(context.lake, dataset) if invented else (),
         on_batch=on_batch,
     )
     _tell(report)
+    alerts = find_partial(
+        context.lake,
+        dataset.name,
+        report.failures,
+        report.sentence,
+        night=night_of(dataset, at),
+        what="files",
+    )
+    raise_alerts(context.lake, dataset.name, alerts, at=at)
     return IngestedTexts(report, perf_counter() - began)
 
 
-@task(task_run_name="log documents of {dataset}", tags=["ingest"])
+@task(task_run_name="log documents of {dataset}")
 def log_texts(dataset: str, ingested: IngestedTexts) -> str:
     """Log the counts of an ingest of documents to MLflow; return the run's id."""
     name = f"{dataset} documents {datetime.now(UTC):%Y-%m-%d}"

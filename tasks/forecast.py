@@ -1,12 +1,20 @@
 """Forecast the next steps with the champion."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from prefect import task
+from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
 
-from tasks.context import may_pass, open_context
+from tasks.context import Context, may_pass, open_context
+
+if TYPE_CHECKING:
+    from pipelines_lib.config import DatasetConfig
+    from pipelines_lib.series.panel import Panel
+    from pipelines_lib.tracking.registry import Registered
 
 
 @dataclass(frozen=True)
@@ -22,7 +30,7 @@ class Forecast:
     seconds: float = 0.0
 
 
-@task(task_run_name="champion {task} of {dataset}", tags=["registry"])
+@task(task_run_name="champion {task} of {dataset}")
 def champion_version(dataset: str, task: str) -> str:
     """Return the version of a dataset's champion for a task; empty: none.
 
@@ -42,7 +50,6 @@ def champion_version(dataset: str, task: str) -> str:
 
 @task(
     task_run_name="forecast {dataset}",
-    tags=["forecast"],
     retries=2,
     retry_delay_seconds=10,
     retry_condition_fn=may_pass,
@@ -64,7 +71,9 @@ def forecast_next_steps(dataset: str) -> Forecast:
     declared = context.dataset(dataset)
     version = context.lake.table_version(dataset, observations_table(declared.columns))
     made_on = {"model": name, "model_version": model.version, "data_version": str(version)}
-    if context.lake.count_rows(dataset, FORECASTS, equal=made_on).sum():
+    if context.lake.count_rows(dataset, FORECASTS, equal=made_on).sum() and _stand(
+        context, dataset, name
+    ):
         skipped = (
             f"forecasts by {name} v{model.version} on data version {version} are there already"
         )
@@ -79,6 +88,9 @@ def forecast_next_steps(dataset: str) -> Forecast:
         run_id=model.run_id,
         model_version=model.version,
     )
+    # First of all: a run that dies before its forecasts are merged makes them again, and one that
+    # dies after it finds them there, and could not say any more who was left out.
+    _note_night(context, declared, panel, model, forecaster.config.horizon, left_out, version)
     counts = context.lake.merge_rows(dataset, FORECASTS, rows)
     n_series = rows["series_id"].nunique()
     get_run_logger().info(
@@ -87,3 +99,46 @@ def forecast_next_steps(dataset: str) -> Forecast:
     return Forecast(
         name, model.version, n_series, counts.written, "", left_out, perf_counter() - began
     )
+
+
+def _stand(context: Context, dataset: str, model: str) -> bool:
+    """Return whether the newest forecasts are there as their night noted them."""
+    from pipelines_lib.forecasting.nights import read_nights
+    from pipelines_lib.forecasting.presence import find_absent_forecasts
+
+    nights = [night for night in read_nights(context.lake, dataset) if night.model == model]
+    if not nights:  # of before nights were noted
+        return True
+    newest = nights[-1]
+    faults = find_absent_forecasts(context.lake, dataset, origin=newest.time, night=newest)
+    if faults:
+        get_run_logger().warning("forecasts are made again: %s", "; ".join(faults))
+    return not faults
+
+
+def _note_night(
+    context: Context,
+    declared: "DatasetConfig",
+    panel: "Panel",
+    model: "Registered",
+    horizon: int,
+    left_out: dict[str, str],
+    version: int,
+) -> None:
+    """Note what is about to be written, so that whoever looks later knows what must stand."""
+    from pipelines_lib.forecasting.nights import PERSON, SCHEDULE, Night, expect_series, note_night
+
+    context_of_run = FlowRunContext.get()
+    run = context_of_run.flow_run if context_of_run else None
+
+    night = Night(
+        panel.newest_time,
+        model.name,
+        model.version,
+        horizon,
+        at=datetime.now(UTC),
+        started_by=SCHEDULE if run and run.auto_scheduled else PERSON,
+        flow_run_id=str(run.id) if run else "",
+    )
+    owed = expect_series(context.lake, declared, night, left_out=left_out, data_version=version)
+    note_night(context.lake, declared.name, owed)

@@ -11,6 +11,7 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
 from pipelines_lib.config import DatasetConfig
+from tasks.alerts import raise_alerts
 from tasks.context import Context, may_pass, open_context
 from tasks.documents import IngestedTexts
 from tasks.limits import source_limiter
@@ -32,7 +33,6 @@ class Ingested:
 
 @task(
     task_run_name="ingest {dataset.name}",
-    tags=["ingest"],
     retries=2,
     retry_delay_seconds=[5, 30],
     retry_condition_fn=may_pass,
@@ -44,9 +44,10 @@ def ingest_rows(dataset: DatasetConfig, whole: bool = False) -> Ingested:
     because too much did.
     """
     from pipelines_lib.ingestion import IncompleteIngest, ingest_dataset
+    from pipelines_lib.ingestion.ingest_alerts import find_partial, night_of
     from pipelines_lib.sources import make_source
 
-    context, began = open_context(), perf_counter()
+    context, began, at = open_context(), perf_counter(), datetime.now(UTC)
     source = make_source(
         dataset, context.settings, limiter=source_limiter(dataset, context.settings)
     )
@@ -57,7 +58,7 @@ def ingest_rows(dataset: DatasetConfig, whole: bool = False) -> Ingested:
                 dataset,
                 source,
                 ingest_id=str(flow_run.id),
-                at=datetime.now(UTC),
+                at=at,
                 whole=whole,
                 on_batch=on_batch,
             )
@@ -66,10 +67,30 @@ def ingest_rows(dataset: DatasetConfig, whole: bool = False) -> Ingested:
         _log(context, error.report, perf_counter() - began)
         raise
     _tell(report)
+    alerts = find_partial(
+        context.lake,
+        dataset.name,
+        report.failures,
+        report.sentence,
+        night=night_of(dataset, at),
+    )
+    raise_alerts(context.lake, dataset.name, alerts, at=at)
     return Ingested(report, perf_counter() - began)
 
 
-@task(task_run_name="log ingest of {dataset}", tags=["ingest"])
+@task(task_run_name="announce {dataset}")
+def announce_rows(dataset: str, ingested: Ingested) -> int:
+    """Say that new rows are there, once for each version of them; return how much was told.
+
+    Jobs with `triggers` in deployments/prefect.yaml start when they hear it.
+    """
+    from pipelines_lib.ingestion.ingest_alerts import find_committed
+
+    lake, alerts = open_context().lake, find_committed(ingested.report)
+    return raise_alerts(lake, dataset, alerts, at=datetime.now(UTC))
+
+
+@task(task_run_name="log ingest of {dataset}")
 def log_ingest(dataset: str, ingested: Ingested) -> str:
     """Log the counts of an ingest to MLflow; return the run's id."""
     return _log(open_context(), ingested.report, ingested.seconds)

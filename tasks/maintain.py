@@ -6,7 +6,7 @@ from prefect.logging import get_run_logger
 from tasks.context import may_pass, open_context
 
 
-@task(task_run_name="list datasets", tags=["maintain"])
+@task(task_run_name="list datasets")
 def list_dataset_names() -> list[str]:
     """Return the names of all datasets in the lake."""
     from pipelines_lib.lake import list_datasets
@@ -16,7 +16,6 @@ def list_dataset_names() -> list[str]:
 
 @task(
     task_run_name="compact {dataset}",
-    tags=["maintain"],
     retries=2,
     retry_delay_seconds=30,
     retry_condition_fn=may_pass,

@@ -10,6 +10,8 @@ from uuid import UUID
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.logging import get_run_logger
 
+from tasks.patience import try_once
+
 if TYPE_CHECKING:
     from pipelines_lib.training import EpochReport
 
@@ -26,7 +28,7 @@ def series_progress(what: str) -> Iterator[Callable[[int, int], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    artifact = cast(UUID, create_progress_artifact(0.0, description=what))
+    show = _progress_artifact(what)
     console = Console(stderr=True, quiet=not sys.stderr.isatty())
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=console, transient=True) as bar:
@@ -36,11 +38,11 @@ def series_progress(what: str) -> Iterator[Callable[[int, int], None]]:
             nonlocal told
             bar.update(shown, completed=done, total=total)
             if monotonic() - told >= UPDATED_EVERY_S:  # each is a request that the work waits for
-                update_progress_artifact(artifact, progress=100 * done / total)
+                show(100 * done / total)
                 told = monotonic()
 
         yield report
-    update_progress_artifact(artifact, progress=100.0)
+    show(100.0)
 
 
 @contextmanager
@@ -56,7 +58,7 @@ def epoch_progress(
 
     logger = get_run_logger()
     of = f"epochs of {max_epochs}" + (f", {networks} networks" if networks > 1 else "")
-    artifact = cast(UUID, create_progress_artifact(0.0, description=f"{what}: {of}"))
+    show = _progress_artifact(f"{what}: {of}")
     console = Console(stderr=True, quiet=not sys.stderr.isatty())
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     total, begun = max_epochs * max(1, networks), 0
@@ -78,7 +80,21 @@ def epoch_progress(
                 due = epoch.epoch == 1 and begun % (networks // LOGGED_NETWORKS) == 0
             if due:
                 logger.info("%s, %s, %.1f s", what, line, epoch.seconds)
-                update_progress_artifact(artifact, progress=100 * done / total)
+                show(100 * done / total)
 
         yield report
-    update_progress_artifact(artifact, progress=100.0)
+    show(100.0)
+
+
+def _progress_artifact(what: str) -> Callable[[float], None]:
+    """Create a progress artifact; return what moves it, to a share of 100.
+
+    A server that is away shows nothing, and stops nothing.
+    """
+    artifact = cast(UUID | None, try_once(create_progress_artifact, 0.0, description=what))
+
+    def show(progress: float) -> None:
+        if artifact is not None:
+            try_once(update_progress_artifact, artifact, progress=progress)
+
+    return show

@@ -36,7 +36,6 @@ HELD_OUT = ("forecast_1", "error_by_horizon", "scores_1", "detection_rates", "re
 
 @task(
     task_run_name="report {dataset}",
-    tags=["report"],
     retries=1,
     retry_delay_seconds=5,
     retry_condition_fn=may_pass,

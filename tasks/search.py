@@ -12,6 +12,7 @@ from pipelines_lib.config import ForecasterConfig, SearchConfig
 from tasks.context import Context, may_pass, open_context
 from tasks.progress import series_progress
 from tasks.training_run import sentiment_version
+from tasks.turns import takes_gpu
 
 if TYPE_CHECKING:
     from pipelines_lib.config import DatasetConfig
@@ -51,11 +52,11 @@ class Searched:
 
 @task(
     task_run_name="search forecaster of {dataset}",
-    tags=["train"],
     retries=1,
     retry_delay_seconds=10,
     retry_condition_fn=may_pass,
 )
+@takes_gpu
 def search_forecaster(dataset: str, config: ForecasterConfig, search: SearchConfig) -> Searched:
     """Try forecasters, judge the best one on the held-out rows, and store it as a job."""
     from pipelines_lib.config.space import configure, parse_space

@@ -10,6 +10,7 @@ from pipelines_lib.config import ClassifierConfig
 from tasks.context import may_pass, open_context
 from tasks.progress import epoch_progress
 from tasks.training_run import Trained, log_inputs, log_results
+from tasks.turns import takes_gpu
 
 TASK = "classify"
 EXAMPLES = 3
@@ -34,11 +35,11 @@ class Scored:
 
 @task(
     task_run_name="train classifier of {dataset}",
-    tags=["train"],
     retries=1,
     retry_delay_seconds=10,
     retry_condition_fn=may_pass,
 )
+@takes_gpu
 def train_classifier_model(dataset: str, config: ClassifierConfig) -> Trained:
     """Train a classifier, judge it beside baseline and champion, register it."""
     import pandas as pd
@@ -104,7 +105,9 @@ def train_classifier_model(dataset: str, config: ClassifierConfig) -> Trained:
             run.log_text(file, text)
         several = len(fitted.training) > 1
         return log_results(
+            context,
             run,
+            dataset,
             name,
             fitted.classifier,
             metrics=metrics | measured,
@@ -118,14 +121,12 @@ def train_classifier_model(dataset: str, config: ClassifierConfig) -> Trained:
             example=pd.DataFrame({"text": list(fitted.test.text[:EXAMPLES])}),
             predict=lambda rows: classify_texts(fitted.classifier, rows),
             began=began,
-            dataset=dataset,
             task=TASK,
         )
 
 
 @task(
     task_run_name="score documents of {dataset}",
-    tags=["sentiment"],
     retries=2,
     retry_delay_seconds=10,
     retry_condition_fn=may_pass,

@@ -10,6 +10,7 @@ from pipelines_lib.config import DetectorConfig, ForecasterConfig
 from tasks.context import Context, may_pass, open_context
 from tasks.progress import epoch_progress
 from tasks.training_run import Trained, log_inputs, log_results
+from tasks.turns import takes_gpu
 
 if TYPE_CHECKING:
     from pipelines_lib.config import DatasetConfig
@@ -21,11 +22,11 @@ EXAMPLE_STEPS = 40
 
 @task(
     task_run_name="train forecaster of {dataset}",
-    tags=["train"],
     retries=1,
     retry_delay_seconds=10,
     retry_condition_fn=may_pass,
 )
+@takes_gpu
 def train_forecaster_model(dataset: str, config: ForecasterConfig) -> Trained:
     """Train a forecaster, judge it beside baselines and champion, register it."""
     from pipelines_lib.forecasting.compare import compare_forecasters
@@ -78,7 +79,9 @@ def train_forecaster_model(dataset: str, config: ForecasterConfig) -> Trained:
         run.log_text("by_series.csv", fitted.evaluation.by_series.to_csv(index=False))
         figures = draw_forecaster(fitted, unit=declared.unit)
         return log_results(
+            context,
             run,
+            dataset,
             name,
             fitted.forecaster,
             metrics=fitted.evaluation.metrics | tested | {"best_epoch": fitted.training.best_epoch},
@@ -93,7 +96,6 @@ def train_forecaster_model(dataset: str, config: ForecasterConfig) -> Trained:
             ),
             predict=lambda rows: predict_rows(fitted.forecaster, rows),
             began=began,
-            dataset=dataset,
             task="forecast",
             unit=declared.unit,
         )
@@ -101,11 +103,11 @@ def train_forecaster_model(dataset: str, config: ForecasterConfig) -> Trained:
 
 @task(
     task_run_name="train detector of {dataset}",
-    tags=["train"],
     retries=1,
     retry_delay_seconds=10,
     retry_condition_fn=may_pass,
 )
+@takes_gpu
 def train_detector_model(dataset: str, config: DetectorConfig) -> Trained:
     """Train a detector, judge it beside baselines and champion, register it."""
     from pipelines_lib.anomaly.compare import compare_detectors
@@ -173,7 +175,9 @@ def train_detector_model(dataset: str, config: DetectorConfig) -> Trained:
             run.log_text("detection_rates.csv", rates.to_csv(index=False))
             figures["detection_rates"] = draw_detection_rates(rates)
         return log_results(
+            context,
             run,
+            dataset,
             name,
             fitted.detector,
             metrics=metrics,
@@ -188,7 +192,6 @@ def train_detector_model(dataset: str, config: DetectorConfig) -> Trained:
             ),
             predict=lambda rows: predict_rows(fitted.detector, rows),
             began=began,
-            dataset=dataset,
             task="detect",
         )
 

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from prefect.artifacts import create_markdown_artifact
 from prefect.logging import get_run_logger
 
+from pipelines_lib.alerts import PROMOTED, Alert
 from pipelines_lib.config import ClassifierConfig, DetectorConfig, ForecasterConfig
+from tasks.alerts import raise_alerts
 from tasks.context import Context
 
 if TYPE_CHECKING:
@@ -79,7 +82,9 @@ def sentiment_version(context: Context, declared: "DatasetConfig") -> dict[str, 
 
 
 def log_results(
+    context: Context,
     run: "Run",
+    dataset: str,
     name: str,
     model: Any,
     *,
@@ -91,11 +96,10 @@ def log_results(
     example: "pd.DataFrame",
     predict: Callable[["pd.DataFrame"], "pd.DataFrame"],
     began: float,
-    dataset: str,
     task: str,
     unit: str = "",
 ) -> Trained:
-    """Log metrics and pictures, register the bundle, say who is champion, leave an artifact.
+    """Log metrics and pictures, register the bundle, tell what became of it, leave a page of it.
 
     `epochs` has the reports of each network by the prefix of their names; `example` are rows that
     the model takes, `predict` its answer to them; `task` is `forecast`, `detect` or `classify`.
@@ -146,6 +150,15 @@ def log_results(
         key=f"training-{name}",
         description=f"{name} v{registered.version}: {decision.alias}",
     )
+    if decision.promote:
+        tell_promotion(
+            context,
+            dataset,
+            name,
+            version=registered.version,
+            reason=decision.reason,
+            run_id=run.run_id,
+        )
     return Trained(
         name,
         registered.version,
@@ -155,3 +168,17 @@ def log_results(
         seconds,
         left_out,
     )
+
+
+def tell_promotion(
+    context: Context, dataset: str, name: str, *, version: str, reason: str, run_id: str
+) -> None:
+    """Tell people that a model became champion of a dataset, and why."""
+    alert = Alert(
+        PROMOTED,
+        f"{name} v{version}",
+        f"{dataset}: {name} v{version} is champion",
+        f"{reason}. MLflow run {run_id}. To take it back, move the alias on MLflow's page.",
+        details={"model": name, "model_version": version, "mlflow_run_id": run_id},
+    )
+    raise_alerts(context.lake, dataset, [alert], at=datetime.now(UTC))

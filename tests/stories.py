@@ -7,6 +7,7 @@ from pipelines_lib.config import (
     DatasetConfig,
     DocumentsConfig,
     ForecasterConfig,
+    LinearConfig,
     NgramConfig,
     SourceConfig,
     SplitConfig,
@@ -20,6 +21,7 @@ CLASSIFIER = ClassifierConfig(
     embedding=8,
     hidden=8,
     ngrams=NgramConfig(buckets=1024, size=4),
+    linear=LinearConfig(buckets=1024),
     training=TRAINING,
 )
 FORECASTER = ForecasterConfig(

@@ -75,3 +75,12 @@ def test_tasks_exchange_no_frames_tensors_or_models():
 def is_task(function):
     decorators = [ast.unparse(decorator) for decorator in function.decorator_list]
     return any(text.startswith("task(") for text in decorators)
+
+
+def test_no_task_asks_the_server_for_a_place_by_a_tag():
+    for path in sorted((ROOT / "tasks").glob("*.py")):
+        for found in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(found, ast.FunctionDef):
+                for decorator in found.decorator_list:
+                    if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "task":
+                        assert "tags" not in {k.arg for k in decorator.keywords}, found.name

@@ -7,6 +7,7 @@ import torch
 
 from pipelines_lib.config import (
     ClassifierConfig,
+    LinearConfig,
     NgramConfig,
     TextSplitConfig,
     TokenizerConfig,
@@ -22,6 +23,7 @@ SMALL = ClassifierConfig(
     embedding=8,
     hidden=8,
     ngrams=NgramConfig(buckets=1024, size=4, longest=3),
+    linear=LinearConfig(buckets=1024),
     split=TextSplitConfig(validation_share=0.2, test_share=0.3),
     training=TRAINING,
 )

@@ -4,6 +4,7 @@ from pipelines_lib.config.backtest import BacktestConfig
 from pipelines_lib.config.base import AnyDatasetName, Config, DatasetName
 from pipelines_lib.config.classifier import (
     ClassifierConfig,
+    LinearConfig,
     NgramConfig,
     TextSplitConfig,
     TokenizerConfig,
@@ -33,6 +34,7 @@ __all__ = [
     "DocumentsConfig",
     "EventConfig",
     "ForecasterConfig",
+    "LinearConfig",
     "NetworkConfig",
     "NgramConfig",
     "PartName",

@@ -39,6 +39,40 @@ class NgramConfig(Config):
     )
 
 
+class LinearConfig(Config):
+    """A linear answer beside the networks: logistic regression over characters and words."""
+
+    strength: float = Field(
+        3.0,
+        ge=0,
+        le=10_000,
+        description="Inverse of the penalty on squared coefficients; 0: no linear answer.",
+    )
+    characters: int = Field(
+        4, ge=0, le=8, description="Characters of the longest n-gram that it reads; 0: words alone."
+    )
+    words: int = Field(
+        2, ge=0, le=8, description="Words of the longest run that it reads; 0: characters alone."
+    )
+    buckets: int = Field(
+        262_144,
+        ge=256,
+        le=4_194_304,
+        description="Places that n-grams are hashed to, and as many others for runs of words.",
+    )
+
+    @property
+    def blocks(self) -> list[Literal["characters", "words"]]:
+        """Return what is read, each with lengths and places of its own; empty: no such answer."""
+        if not self.strength:
+            return []
+        longest: dict[Literal["characters", "words"], int] = {
+            "characters": self.characters,
+            "words": self.words,
+        }
+        return [name for name, size in longest.items() if size]
+
+
 class TextSplitConfig(Config):
     """Which documents train, stop the training and judge."""
 
@@ -55,7 +89,7 @@ class TextSplitConfig(Config):
 
 
 class ClassifierConfig(Config):
-    """A bidirectional LSTM over tokens, pooled by attention, beside a bag of n-grams."""
+    """A bidirectional LSTM, pooled by attention, a bag of n-grams and a linear answer."""
 
     tokenizer: TokenizerConfig = Field(default_factory=TokenizerConfig, description="Tokens.")
     embedding: int = Field(128, ge=1, le=4096, description="Numbers of a token's embedding.")
@@ -76,6 +110,9 @@ class ClassifierConfig(Config):
         0.05, ge=0, lt=1, description="Share of a label's weight spread over all classes."
     )
     ngrams: NgramConfig = Field(default_factory=NgramConfig, description="The bag of n-grams.")
+    linear: LinearConfig = Field(
+        default_factory=LinearConfig, description="The linear answer over characters and words."
+    )
     members: int = Field(
         1, ge=1, le=20, description="Networks of other seeds whose probabilities are averaged."
     )
@@ -122,6 +159,12 @@ class ClassifierConfig(Config):
                 "from: lower them"
             )
         return self
+
+    @property
+    def answers(self) -> list[str]:
+        """Return what answers beside each other, in the order of the logits."""
+        ngrams = ["ngrams"] if self.ngrams.longest else []
+        return ["lstm", *ngrams, *(["linear"] if self.linear.blocks else [])]
 
     def polarity_of(self, classes: Sequence[str]) -> list[float] | None:
         """Return the polarity of each class; None: they have none.

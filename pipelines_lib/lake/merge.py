@@ -46,6 +46,7 @@ def merge_into(
     *,
     delete_scope: str | None,
     gone: pa.Table | None,
+    update: bool = True,
 ) -> MergeCounts:
     """Insert rows whose key is new, update rows whose facts differ, delete within a scope.
 
@@ -56,6 +57,7 @@ def merge_into(
         delete_scope: Condition on stored rows, called `t`, that go if no source row has their
             key; None: none go.
         gone: Rows of that declaration whose keys go; none of the source's.
+        update: Whether a stored row changes whose facts differ; else it stays as it is.
 
     Raises:
         CommitFailedError: Another writer changed rows meanwhile that the merge has read.
@@ -79,7 +81,7 @@ def merge_into(
     ).when_not_matched_insert(updates=values, predicate=f"NOT s.{GONE}")
     if gone is not None:
         merge = merge.when_matched_delete(predicate=f"s.{GONE}")
-    if table.facts:
+    if table.facts and update:
         differs = " OR ".join(f"(s.{name} IS DISTINCT FROM t.{name})" for name in table.facts)
         merge = merge.when_matched_update(updates=values, predicate=f"NOT s.{GONE} AND ({differs})")
     if delete_scope is not None:

@@ -1,6 +1,6 @@
 """Text of queries: values as quoted literals, names as quoted identifiers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import pandas as pd
@@ -46,9 +46,12 @@ def conditions(
     start: datetime | None = None,
     end: datetime | None = None,
     equal: dict[str, str] | None = None,
+    moments: Mapping[str, datetime] | None = None,
     nulls: Sequence[tuple[str, object]] = (),
 ) -> list[str]:
     """Return what rows must fulfil to be of these series, times (both inclusive) and values.
+
+    `equal` maps columns of text to their value, `moments` columns of times to theirs.
 
     No row has a value in the columns of `nulls`. That is said outright: the engine takes a
     condition that it has worked out to be null for one that every row fulfils.
@@ -65,6 +68,8 @@ def conditions(
     lacking = {name for name, _ in nulls}
     for name, value in (equal or {}).items():
         where.append("FALSE" if name in lacking else is_one_of(quoted(name), value))
+    for name, time in (moments or {}).items():
+        where.append("FALSE" if name in lacking else f"{quoted(name)} = {moment(time)}")
     return where
 
 

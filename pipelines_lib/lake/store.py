@@ -55,6 +55,13 @@ class Lake(StreamedReads):
         """
         return self._merge(dataset, table, rows, gone=gone)
 
+    def insert_rows(self, dataset: str, table: Table, rows: pd.DataFrame | pa.Table) -> MergeCounts:
+        """Insert rows whose key is new; a stored row stays as it is, whatever is told of its key.
+
+        Of writers at once the first one counts. Errors are those of `merge_rows`.
+        """
+        return self._merge(dataset, table, rows, update=False)
+
     def replace_rows(
         self,
         dataset: str,
@@ -114,6 +121,7 @@ class Lake(StreamedReads):
         *,
         delete_scope: str | None = None,
         gone: pd.DataFrame | None = None,
+        update: bool = True,
     ) -> MergeCounts:
         source = to_arrow(rows, table)
         keys = None
@@ -127,7 +135,9 @@ class Lake(StreamedReads):
             if stored is None:
                 return self._create(dataset, table, source)
             upgrade(stored, table)
-            return merge_into(stored.delta, table, source, delete_scope=delete_scope, gone=keys)
+            return merge_into(
+                stored.delta, table, source, delete_scope=delete_scope, gone=keys, update=update
+            )
 
         return self._commit(dataset, table, write, f"{source.num_rows} rows")
 
@@ -158,6 +168,7 @@ class Lake(StreamedReads):
         start: datetime | None = None,
         end: datetime | None = None,
         equal: dict[str, str] | None = None,
+        moments: Mapping[str, datetime] | None = None,
         version: int | None = None,
     ) -> pd.DataFrame:
         """Read rows in key order; a table that does not exist yet has none.
@@ -170,12 +181,19 @@ class Lake(StreamedReads):
             start: First time, inclusive.
             end: Last time, inclusive.
             equal: Text columns and the value that they must have.
+            moments: Columns of times and the time that they must have.
             version: Table version to read; None: newest.
 
         Raises:
             LakeError: The version does not exist, or was written by a newer Tidewatch.
         """
-        only = {"series_ids": series_ids, "start": start, "end": end, "equal": equal}
+        only = {
+            "series_ids": series_ids,
+            "start": start,
+            "end": end,
+            "equal": equal,
+            "moments": moments,
+        }
         found = self._read(dataset, table, columns, only, version, ordered=True)
         return to_pandas(found.cast(pa.schema([table.schema.field(n) for n in found.column_names])))
 

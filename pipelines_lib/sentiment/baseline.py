@@ -15,10 +15,11 @@ MOST_WORDS = 300_000
 def make_baseline(n_texts: int, n_classes: int) -> Pipeline:
     """Return the untrained baseline for so many training texts and classes."""
     shared = {"sublinear_tf": True, "dtype": np.float32}
-    # Rare n-grams tell little; in a small corpus every one is rare. All words may be: the most
-    # frequent ones are taken, not those of so many texts, of which there may be none.
-    often = min(3, 1 + n_texts // 500)
-    characters = TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 4), min_df=often, **shared)
+    # All words may be rare: the most frequent ones are taken, not those of so many texts, of which
+    # there may be none.
+    characters = TfidfVectorizer(
+        analyzer="char_wb", ngram_range=(1, 4), min_df=least_texts(n_texts), **shared
+    )
     words = TfidfVectorizer(
         token_pattern=r"\S+", ngram_range=(1, 2), max_features=MOST_WORDS, **shared
     )
@@ -28,6 +29,14 @@ def make_baseline(n_texts: int, n_classes: int) -> Pipeline:
     return make_pipeline(
         features, LogisticRegression(C=3.0, solver=solver, max_iter=1000, random_state=0)
     )
+
+
+def least_texts(n_texts: int) -> int:
+    """Return in how many of so many training texts an n-gram of characters must stand to count.
+
+    Rare n-grams tell little; in a small corpus every one is rare.
+    """
+    return min(3, 1 + n_texts // 500)
 
 
 def predict_baseline(

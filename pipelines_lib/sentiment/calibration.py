@@ -1,6 +1,6 @@
-"""What sum of a network's answers is best, and how sure it may be.
+"""What sum of a classifier's answers is best, and how sure it may be.
 
-Shapes: M members, N texts, A answers of a network (recurrent, n-grams), C classes.
+Shapes: M members, N texts, A answers (as in `ClassifierConfig.answers`), C classes.
 """
 
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ BINS = 15
 class Mixture:
     """How members' logits become probabilities, fitted on texts that no network learned from."""
 
-    ngram_share: float
-    """Share of the n-grams' logits in the sum; 0 where there is no such answer."""
+    shares: tuple[float, ...]
+    """Share of each answer's logits in the sum (A,); they sum to 1."""
     temperature: float
     """The sum is divided by it: above 1 makes less sure, below 1 surer (Guo et al. 2017)."""
 
@@ -31,39 +31,37 @@ class Mixture:
     def log_probabilities(self, logits: np.ndarray) -> np.ndarray:
         """Return the logarithm of `probabilities` (N, C)."""
         logits = logits.astype(np.float64)
-        mixed = logits[:, :, 0]
-        if logits.shape[2] > 1:
-            mixed = (1 - self.ngram_share) * mixed + self.ngram_share * logits[:, :, 1]
-        scaled = mixed / self.temperature
+        scaled = np.einsum("mnac,a->mnc", logits, np.array(self.shares)) / self.temperature
         scaled = scaled - logsumexp(scaled, axis=-1, keepdims=True)
         mean: np.ndarray = logsumexp(scaled, axis=0) - np.log(len(scaled))
         return mean
 
 
 def fit_mixture(logits: np.ndarray, targets: np.ndarray) -> Mixture:
-    """Fit the share of the n-grams and one temperature: the lowest negative log-likelihood.
+    """Fit the share of each answer and one temperature: the lowest negative log-likelihood.
 
     Args:
         logits: Of validation texts (M, N, A, C).
         targets: Their classes (N,) as numbers.
     """
-    has_ngrams = logits.shape[2] > 1
+    n_answers = logits.shape[2]
+    coldest, hottest = TEMPERATURES
 
-    def make(values: np.ndarray) -> Mixture:
-        share = float(values[1]) if has_ngrams else 0.0
-        return Mixture(ngram_share=share, temperature=float(np.exp(values[0])))
+    def cost(weights: np.ndarray) -> float:
+        return log_loss(Mixture(tuple(weights), 1.0).log_probabilities(logits), targets)
 
-    def cost(values: np.ndarray) -> float:
-        return log_loss(make(values).log_probabilities(logits), targets)
-
-    low, high = np.log(TEMPERATURES)
+    # Each weight is a share over the temperature: so the solver's problem has no flat side.
     found = minimize(
         cost,
-        np.array([0.0, 0.5]) if has_ngrams else np.array([0.0]),
+        np.full(n_answers, 1 / n_answers),
         method="L-BFGS-B",
-        bounds=[(low, high), (0.0, 1.0)] if has_ngrams else [(low, high)],
+        bounds=[(0.0, 1 / coldest)] * n_answers,
     )
-    return make(found.x)
+    total = found.x.sum()
+    if total <= 1 / hottest:
+        return Mixture((1 / n_answers,) * n_answers, hottest)
+    shares = tuple(float(share) for share in found.x / total)
+    return Mixture(shares, float(max(1 / total, coldest)))
 
 
 def log_loss(log_probabilities: np.ndarray, targets: np.ndarray) -> float:

@@ -1,6 +1,6 @@
 """A fitted classifier: texts in, classes, probabilities and polarity out.
 
-Shapes: N texts, C classes, M members, A answers of a network, T tokens of a text.
+Shapes: N texts, C classes, M members, A answers, T tokens of a text.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from pipelines_lib.config import ClassifierConfig
+from pipelines_lib.models.linear_text import LinearText
 from pipelines_lib.models.text import TextNetwork
 from pipelines_lib.sentiment.bundle import load_classifier, save_classifier
 from pipelines_lib.sentiment.calibration import Mixture
@@ -49,8 +50,15 @@ class Classifier:
     tokenizer: TextTokenizer
     network: nn.ModuleList
     """Its members, each a `TextNetwork`."""
+    linear: LinearText | None = None
+    """The linear answer; None: there is none."""
     seen: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.uint64))
     """Hashes of the texts that it learned from or was calibrated on, ascending."""
+
+    @property
+    def answers(self) -> list[str]:
+        """Return the names of what answers beside each other, in the order of the logits."""
+        return self.config.answers
 
     @property
     def temperature(self) -> float:
@@ -88,15 +96,20 @@ class Classifier:
 
     @torch.no_grad()
     def logits(self, data: TextData, *, batch_size: int = 256) -> np.ndarray:
-        """Return what each member answers (M, N, A, C), float32."""
+        """Return what each member answers (M, N, A, C), float32; the linear answer is of all."""
         members = self._members(data.device)
+        linear = None if self.linear is None else self.linear.to(data.device)
         order = torch.arange(len(data.lengths), device=data.device)
         rows, answers = [], []
         with one_thread():
             for batch in data.batches(order, batch_size, None):
                 inputs = data.inputs(batch)
                 rows.append(batch)
-                answers.append(torch.stack([member(inputs) for member in members]))
+                of_batch = torch.stack([member(inputs) for member in members])
+                if linear is not None:
+                    further = linear(data.blocks(batch))[None, :, None]
+                    of_batch = torch.cat((of_batch, further.expand(len(members), -1, -1, -1)), 2)
+                answers.append(of_batch)
         joined = torch.cat(answers, dim=1)
         return joined[:, torch.cat(rows).argsort()].cpu().numpy()
 

@@ -1,6 +1,6 @@
 """Fit a classifier: divide the texts, learn tokens, train, calibrate, judge.
 
-Shapes: N texts, M members, A answers of a network, C classes.
+Shapes: N texts, M members, A answers, C classes.
 """
 
 from collections.abc import Callable
@@ -19,6 +19,7 @@ from pipelines_lib.sentiment.documents import Texts
 from pipelines_lib.sentiment.evaluation import TextEvaluation
 from pipelines_lib.sentiment.judge import judge
 from pipelines_lib.sentiment.learn import Kept, learn_tokens, train_members
+from pipelines_lib.sentiment.linear import fit_linear
 from pipelines_lib.sentiment.splits import TextParts, hash_texts, split_texts
 from pipelines_lib.sentiment.text_data import TextData
 from pipelines_lib.training import EpochReport, TrainingResult
@@ -79,14 +80,15 @@ def fit_classifier(
     kept = Kept(checkpoint)
     tokenizer = learn_tokens(texts.text[learned], config.tokenizer, kept=kept)
     rows = np.concatenate((learned, checked))
+    data = TextData.make(
+        texts.text[rows],
+        tokenizer=tokenizer,
+        config=config,
+        device=device,
+        targets=numbers[rows],
+    )
     network, results = train_members(
-        TextData.make(
-            texts.text[rows],
-            tokenizer=tokenizer,
-            config=config,
-            device=device,
-            targets=numbers[rows],
-        ),
+        data,
         config=config,
         n_tokens=len(tokenizer),
         n_classes=len(classes),
@@ -95,14 +97,18 @@ def fit_classifier(
         kept=kept,
         on_epoch=on_epoch,
     )
+    linear = fit_linear(
+        data.first(len(learned)), numbers[learned], config=config, n_classes=len(classes)
+    )
     plain = Classifier(
         dataset=dataset_name,
         config=config,
         classes=classes,
         values=values,
-        mixture=Mixture(ngram_share=0.0, temperature=1.0),
+        mixture=Mixture(shares=(), temperature=1.0),
         tokenizer=tokenizer,
         network=network,
+        linear=linear,
         seen=np.unique(hash_texts(texts.text[rows])),
     )
     of_checked = plain.logits(plain.encode(texts.text[checked], device=device))
@@ -115,6 +121,7 @@ def fit_classifier(
         of_judged,
         numbers[judged],
         mixture=classifier.mixture,
+        answers=classifier.answers,
         classes=classes,
         baseline=baseline,
         usual=int(np.bincount(numbers[learned]).argmax()),

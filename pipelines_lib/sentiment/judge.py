@@ -1,9 +1,10 @@
 """Judge a classifier on test texts, beside its own parts and a baseline.
 
-Shapes: N texts, M members, A answers of a network, C classes.
+Shapes: N texts, M members, A answers, C classes.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -24,6 +25,7 @@ def judge(
     targets: np.ndarray,
     *,
     mixture: Mixture,
+    answers: Sequence[str],
     classes: Sequence[str],
     baseline: np.ndarray,
     usual: int,
@@ -34,6 +36,7 @@ def judge(
         logits: What the members answered (M, N, A, C).
         targets: The classes (N,) as numbers.
         mixture: How logits become probabilities.
+        answers: Names of the answers (A,).
         classes: Names of the classes.
         baseline: What the baseline answered (N,).
         usual: The most frequent class of the training texts.
@@ -43,13 +46,13 @@ def judge(
     probabilities = np.exp(log_probabilities)
     chosen = probabilities.argmax(axis=1)
     right, baseline_right = chosen == targets, baseline == targets
-    as_trained = Mixture(mixture.ngram_share, 1.0).probabilities(logits)
+    as_trained = replace(mixture, temperature=1.0).probabilities(logits)
     confusion = count_confusion(targets, chosen, n_classes)
     of_baseline = count_confusion(targets, baseline, n_classes)
     versus = compare_right(right, baseline_right)
 
-    def accuracy_of(share: float) -> float:
-        alone = Mixture(share, mixture.temperature).probabilities(logits)
+    def accuracy_of(number: int) -> float:
+        alone = replace(mixture, shares=tuple(np.eye(len(answers))[number])).probabilities(logits)
         return float((alone.argmax(axis=1) == targets).mean())
 
     metrics = {
@@ -60,14 +63,13 @@ def judge(
         "ece": calibration_error(probabilities, right),
         "ece_uncalibrated": calibration_error(as_trained, right),
         "temperature": mixture.temperature,
-        "accuracy_lstm": accuracy_of(0.0),
+        **{f"accuracy_{name}": accuracy_of(number) for number, name in enumerate(answers)},
+        **{f"{name}_share": share for name, share in zip(answers, mixture.shares, strict=True)},
         "accuracy_baseline": float(baseline_right.mean()),
         "macro_f1_baseline": macro_f1(of_baseline),
         "mcnemar_p_vs_baseline": versus.p,
         "accuracy_majority": float((targets == usual).mean()),
     }
-    if logits.shape[2] > 1:
-        metrics |= {"accuracy_ngrams": accuracy_of(1.0), "ngram_share": mixture.ngram_share}
     return TextEvaluation(
         classes=list(classes),
         metrics=metrics,

@@ -3,8 +3,9 @@
 Shapes: N texts, B batch, T tokens of the longest text of a batch, M n-grams of a batch.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -12,11 +13,13 @@ from torch import Tensor
 
 from pipelines_lib.config import ClassifierConfig
 from pipelines_lib.models.text import PAD, TextInputs
-from pipelines_lib.sentiment.ngrams import hash_ngrams
+from pipelines_lib.sentiment.ngrams import hash_ngrams, hash_words
 from pipelines_lib.sentiment.ragged import Ragged
 from pipelines_lib.sentiment.tokenizer import TextTokenizer
 from pipelines_lib.training import TrainingData
 
+Hash = Callable[..., Ragged]
+"""`hash_ngrams` or `hash_words`."""
 CELLS = 131_072
 """Tokens of a batch, padding included, that is only judged: long texts take smaller batches."""
 
@@ -36,6 +39,11 @@ class _Rows:
             torch.as_tensor(rows.starts[:-1], device=device),
             torch.as_tensor(rows.lengths, device=device),
         )
+
+    def first(self, n_rows: int) -> Ragged:
+        """Return the first rows."""
+        lengths = self.lengths[:n_rows].cpu().numpy()
+        return Ragged.of(self.values[: lengths.sum()].cpu().numpy(), lengths)
 
     def padded(self, rows: Tensor, longest: int) -> Tensor:
         """Gather rows (B,) as (B, T), padded behind."""
@@ -60,6 +68,8 @@ class TextData(TrainingData):
 
     tokens: _Rows
     ngrams: _Rows | None
+    terms: list[_Rows]
+    """What the linear answer reads, block by block."""
     lengths: Tensor
     """Tokens of each text (N,), on the CPU."""
     targets: Tensor
@@ -77,16 +87,23 @@ class TextData(TrainingData):
     ) -> "TextData":
         """Encode texts and put them on the device."""
         tokens = tokenizer.encode(texts)
-        ngrams = None
-        if config.ngrams.longest:
-            places = hash_ngrams(
-                texts, longest=config.ngrams.longest, buckets=config.ngrams.buckets
-            )
-            ngrams = _Rows.of(places, device)
+        bag, linear = config.ngrams, config.linear
+
+        @cache  # bag and linear answer may read the same n-grams
+        def hashed(hash_runs: Hash, longest: int, buckets: int) -> _Rows:
+            return _Rows.of(hash_runs(texts, longest=longest, buckets=buckets), device)
+
+        ngrams = hashed(hash_ngrams, bag.longest, bag.buckets) if bag.longest else None
+        kinds: dict[str, tuple[Hash, int]] = {
+            "characters": (hash_ngrams, linear.characters),
+            "words": (hash_words, linear.words),
+        }
+        terms = [hashed(*kinds[name], linear.buckets) for name in linear.blocks]
         classes = np.zeros(len(texts), dtype=np.int64) if targets is None else targets
         return cls(
             _Rows.of(tokens, device),
             ngrams,
+            terms,
             torch.as_tensor(tokens.lengths),
             torch.tensor(classes, dtype=torch.int64, device=device),
         )
@@ -104,6 +121,14 @@ class TextData(TrainingData):
         if self.ngrams is None:
             return TextInputs(tokens, lengths)
         return TextInputs(tokens, lengths, *self.ngrams.flat(rows))
+
+    def blocks(self, rows: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Gather what the linear answer sees of these texts (B,): places, and where texts begin."""
+        return [block.flat(rows) for block in self.terms]
+
+    def first(self, n_texts: int) -> list[Ragged]:
+        """Return what the linear answer learns from: the first texts, block by block."""
+        return [block.first(n_texts) for block in self.terms]
 
     def batch(self, origins: Tensor) -> tuple[TextInputs, Tensor]:
         """Gather what a network sees of these texts (B,), and their classes (B,)."""

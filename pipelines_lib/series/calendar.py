@@ -120,11 +120,16 @@ class Calendar:
         return 7 if self.step_minutes >= 1440 else max(2, round(1440 / self.step_minutes))
 
 
-def make_calendar(dataset: DatasetConfig) -> Calendar:
-    """Return the calendar of a dataset."""
+def make_calendar(dataset: DatasetConfig, *, since: str = "") -> Calendar:
+    """Return the calendar of a dataset.
+
+    `since`, an ISO date, leaves out an exchange's earlier sessions: such a calendar is made ten
+    times as fast, and its positions are comparable with no other's. Empty: all sessions.
+    """
     if dataset.calendar == "fixed":
         return Calendar("fixed", dataset.step_minutes, dataset.offset_minutes)
-    return _exchange_calendar(dataset.calendar)
+    first = max(since, KNOWN_SINCE.get(dataset.calendar, FIRST_SESSION))
+    return _exchange_calendar(dataset.calendar, first)
 
 
 def last_final_position(dataset: DatasetConfig, calendar: Calendar, at: datetime) -> int:
@@ -139,16 +144,34 @@ def last_final_position(dataset: DatasetConfig, calendar: Calendar, at: datetime
     return calendar.last_closed(at - timedelta(minutes=dataset.close_margin_minutes))
 
 
+def final_since(
+    dataset: DatasetConfig, calendar: Calendar, at: datetime
+) -> tuple[datetime, datetime] | None:
+    """Return since when the last session that is final at a moment has been so, and its date.
+
+    Both are UTC. None: the steps are no sessions, or none is final yet.
+    """
+    if calendar.closes is None or calendar.sessions is None:
+        return None
+    position = last_final_position(dataset, calendar, at)
+    if position < 0:
+        return None
+    close, session = (
+        pd.Timestamp(times[position]).tz_localize("UTC").to_pydatetime()
+        for times in (calendar.closes, calendar.sessions)
+    )
+    return close + timedelta(minutes=dataset.close_margin_minutes), session
+
+
 def naive_times(times: pd.Series) -> np.ndarray:
     """Return UTC times as datetime64[us] without a zone, the form positions are looked up in."""
     return times.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy().astype("datetime64[us]")
 
 
 @lru_cache(maxsize=8)
-def _exchange_calendar(name: str) -> Calendar:
+def _exchange_calendar(name: str, first: str) -> Calendar:
     import exchange_calendars  # 1 s to import, 2 s to build: only where an exchange is asked for
 
-    first = KNOWN_SINCE.get(name, FIRST_SESSION)
     exchange = exchange_calendars.get_calendar(name, start=first)
     sessions = exchange.sessions.to_numpy().astype("datetime64[us]")
     closes = exchange.closes.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy()

@@ -6,6 +6,7 @@ of NaN, so that neighbouring rows are neighbouring steps.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 
 import numpy as np
@@ -50,6 +51,12 @@ class Panel:
     def last_position(self) -> int:
         """Return the newest position over all series."""
         return int(self.position.max())
+
+    @property
+    def newest_time(self) -> datetime:
+        """Return the UTC time of the newest position."""
+        newest = self.calendar.times(np.array([self.last_position]))[0]
+        return pd.Timestamp(newest, tz="UTC").to_pydatetime()
 
     def column(self, name: str) -> np.ndarray:
         """Return one value column (N,)."""

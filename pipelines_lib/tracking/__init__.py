@@ -1,5 +1,6 @@
 """MLflow, and nothing else here imports it: runs, the registry, promotion."""
 
+from pipelines_lib.tracking.champions import Champion, list_champions
 from pipelines_lib.tracking.promotion import Decision, decide_promotion
 from pipelines_lib.tracking.registry import (
     Registered,
@@ -16,6 +17,7 @@ from pipelines_lib.tracking.registry import (
 from pipelines_lib.tracking.tracker import Run, Tracker
 
 __all__ = [
+    "Champion",
     "Decision",
     "Registered",
     "Run",
@@ -25,6 +27,7 @@ __all__ = [
     "detector_name",
     "find_champion",
     "forecaster_name",
+    "list_champions",
     "list_models",
     "load_champion",
     "read_figures",

@@ -3,7 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
-from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, temporary_settings
+from prefect.settings import (
+    PREFECT_API_REQUEST_TIMEOUT,
+    PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL,
+    temporary_settings,
+)
 from prefect.testing.utilities import prefect_test_harness
 
 from tests.mirror import Mirror, open_mirror
@@ -13,7 +17,12 @@ from tests.mirror import Mirror, open_mirror
 def prefect_server():
     with (
         # Longer than its SQLite may be locked: a request that is sent again loses the result.
-        temporary_settings({PREFECT_API_REQUEST_TIMEOUT: 180}),
+        temporary_settings(
+            {
+                PREFECT_API_REQUEST_TIMEOUT: 180,
+                PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL: 1,
+            }
+        ),
         prefect_test_harness(server_startup_timeout=120),
     ):
         yield

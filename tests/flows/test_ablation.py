@@ -14,6 +14,7 @@ from pipelines_lib.config import (
     DatasetConfig,
     DocumentsConfig,
     ForecasterConfig,
+    LinearConfig,
     NgramConfig,
     SourceConfig,
     SplitConfig,
@@ -33,6 +34,7 @@ CLASSIFIER = ClassifierConfig(
     embedding=16,
     hidden=16,
     ngrams=NgramConfig(buckets=4096, size=8),
+    linear=LinearConfig(buckets=4096),
     training=TrainingConfig(max_epochs=6, batch_size=64, learning_rate=0.01, schedule="constant"),
 )
 FORECASTER = ForecasterConfig(

@@ -3,7 +3,6 @@
 import re
 import sys
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -19,7 +18,8 @@ from pipelines_lib.config import (
     TrainingConfig,
 )
 from pipelines_lib.lake import Lake
-from pipelines_lib.tables import EVENTS
+from pipelines_lib.tables import ALERTS, EVENTS
+from tests.sensors import START, write_hours
 
 DETECTOR = DetectorConfig(
     lookback=24,
@@ -28,24 +28,6 @@ DETECTOR = DetectorConfig(
     split=SplitConfig(validation_steps=30, calibration_steps=60, test_steps=40),
     training=TrainingConfig(max_epochs=1, windows_per_epoch=2000, batch_size=64),
 )
-START = pd.Timestamp("2024-01-01", tz="UTC")
-
-
-def write_hours(folder, n):
-    """Write the first `n` hours of two temperatures, which change their level.
-
-    `room` is 3 degrees warmer from hour 388 to 413, and 5 from 500 on; `hall` 3 cooler from 500.
-    """
-    hour = np.arange(520)
-    noise = 0.1 * np.random.default_rng(0).normal(size=(2, 520))
-    hall, room = 20 + np.sin(2 * np.pi * hour / 24) + noise
-    room[388:414] += 3
-    room[500:] += 5
-    hall[500:] -= 3
-    folder.mkdir(exist_ok=True)
-    for name, values in (("hall", hall), ("room", room)):
-        frame = pd.DataFrame({"Date": START + pd.to_timedelta(hour, unit="h"), "value": values})
-        frame[:n].to_csv(folder / f"{name}.csv", index=False)
 
 
 @pytest.fixture
@@ -74,6 +56,13 @@ def run_night(home, tmp_path):
     return run
 
 
+def alerted(home):
+    """Return what was told of the sensors, as kind and subject; all of it has been told."""
+    rows = Lake(str(home / "lake")).read_rows("sensors", ALERTS)
+    assert set(rows["told_how"]) == {"prefect"}
+    return list(zip(rows["kind"], rows["subject"], strict=True))
+
+
 @pytest.fixture
 def tidewatch(monkeypatch, capsys):
     """Run a command; return the exit code, what it said, and its errors."""
@@ -95,6 +84,9 @@ def test_an_event_grows_from_night_to_night_and_hears_what_people_say(home, run_
     assert (night.n_new_events, night.n_alerts) == (1, 1)
     event = first["event_id"].item()
 
+    promoted = ("model.promoted", "sensors-detector v1")
+    assert alerted(home) == [("anomaly.opened", event), promoted]
+
     night, second = run_night(406)
     assert second["event_id"].tolist() == [event]
     assert second["start"].item() == 388
@@ -102,6 +94,7 @@ def test_an_event_grows_from_night_to_night_and_hears_what_people_say(home, run_
     assert second["n_steps"].item() > first["n_steps"].item()
     assert second["state"].item() == "open"
     assert (night.n_new_events, night.n_alerts) == (0, 0)
+    assert alerted(home) == [("anomaly.opened", event), promoted]
 
     code, said, _ = tidewatch("events", "sensors")
     assert code == 0
@@ -126,3 +119,5 @@ def test_an_event_grows_from_night_to_night_and_hears_what_people_say(home, run_
     assert new.loc[~of_room, "quiet"].tolist() == [""]
     assert new.loc[~of_room, "start"].tolist() == [500]
     assert (night.n_new_events, night.n_alerts) == (len(new), 1)
+    told = {("anomaly.opened", name) for name in (event, *new.loc[~of_room, "event_id"])}
+    assert set(alerted(home)) == told | {promoted}

@@ -15,7 +15,7 @@ from flows.ingest import ingest
 from pipelines_lib.config import DatasetConfig, SourceConfig
 from pipelines_lib.lake import Lake
 from pipelines_lib.series.calendar import last_final_position, make_calendar
-from pipelines_lib.tables import QUARANTINE, RESTATEMENTS, observations_table
+from pipelines_lib.tables import ALERTS, QUARANTINE, RESTATEMENTS, observations_table
 from tests import mirror as faults
 from tests.mirror import naver
 
@@ -101,6 +101,12 @@ def test_a_share_that_fails_leaves_the_others_stored(mirror, home, days, fault, 
     assert state.name == "Partial"
     assert f"1 of 2 failed: {BAD}" in state.message
     assert reason in artifact("failed-prices")
+    run()
+    told = Lake(str(home / "lake")).read_rows("prices", ALERTS, equal={"kind": "ingest.partial"})
+    assert told["title"].str.contains(f"1 series failed in the night of .*: {BAD}").tolist() == [
+        True
+    ]
+    assert told["told_how"].tolist() == ["prefect"]
 
     serve(mirror, days[:N])
     asked = len(mirror.asked)

@@ -7,6 +7,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from deltalake import DeltaTable
 from prefect.client.orchestration import get_client
 
 from flows.ingest import ingest
@@ -24,6 +25,8 @@ from pipelines_lib.config import (
     TrainingConfig,
 )
 from pipelines_lib.errors import ConfigError, LakeError, SeriesError, SourceError
+from pipelines_lib.forecasting.nights import PERSON, read_nights
+from pipelines_lib.forecasting.presence import find_absent_forecasts
 from pipelines_lib.lake import Lake
 from pipelines_lib.series.calendar import make_calendar
 from pipelines_lib.tables import EVENTS, FORECASTS, INGESTS, SCORES, dataset_tables
@@ -98,6 +101,19 @@ def test_nightly_fills_every_table_and_reports(first_night):
     assert not re.search(r'(src|href)="https?://', page)
 
 
+def test_nightly_notes_what_it_owes_and_it_stands(first_night):
+    home, night = first_night
+    lake = Lake(str(home / "lake"))
+    [noted] = read_nights(lake, "market")
+    assert f"{noted.time:%Y-%m-%d}" == night.newest
+    assert (noted.model, noted.model_version, noted.horizon) == ("market-forecaster", "1", 3)
+    assert noted.expected == ("SYN001", "SYN002", "SYN003", "SYN004")
+    assert (noted.left_out, noted.started_by) == ({}, PERSON)
+    with get_client(sync_client=True) as client:
+        assert client.read_flow_run(noted.flow_run_id).name == "nightly market"
+    assert find_absent_forecasts(lake, "market", origin=noted.time, night=noted) == []
+
+
 def test_nightly_forecasts_speak_of_the_calendars_next_sessions(first_night):
     home, _ = first_night
     forecasts = Lake(str(home / "lake")).read_rows("market", FORECASTS, series_ids=["SYN001"])
@@ -153,6 +169,20 @@ def test_nightly_twice_changes_no_row_and_says_what_it_skipped(first_night, monk
         "scores by",
     ):
         assert expected in said
+
+
+def test_nightly_again_makes_up_for_forecasts_that_do_not_stand(first_night, monkeypatch):
+    home, _ = first_night
+    monkeypatch.setenv("TIDEWATCH_HOME", str(home))
+    lake = Lake(str(home / "lake"))
+    before = lake.read_rows("market", FORECASTS).to_csv()
+    table = DeltaTable(str(home / "lake/market/forecasts"))
+    table.delete("series_id = 'SYN002'")
+    table.update(updates={"upper": "arrow_cast('NaN', 'Float64')"}, predicate="step = 2")
+
+    run_nightly(market())
+
+    assert lake.read_rows("market", FORECASTS).to_csv() == before
 
 
 def test_training_again_makes_a_challenger_with_a_reason(first_night, monkeypatch):

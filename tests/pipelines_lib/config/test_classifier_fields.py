@@ -13,6 +13,7 @@ FIT = "sentiment/test_fit.py::test_fit_classifier_"
 SIZES = "models/test_text.py::test_text_network_is_sized_by_the_fields"
 DROPS = "models/test_text.py::test_text_network_drops_out_in_training_alone"
 TOKENS = "sentiment/test_tokenizer.py::test_"
+LINEAR = "sentiment/test_linear.py::test_"
 SPLIT = "sentiment/test_splits.py::test_split_texts_"
 SHARED = {name: proof for name, proof in OF_FORECASTERS.items() if name.startswith("training.")}
 """One loop for every model."""
@@ -32,6 +33,10 @@ PROOFS = SHARED | {
     "ngrams.buckets": SIZES,
     "ngrams.size": SIZES,
     "ngrams.dropout": DROPS,
+    "linear.strength": LINEAR + "fit_linear_goes_by_its_fields",
+    "linear.characters": LINEAR + "fit_linear_goes_by_its_fields",
+    "linear.words": LINEAR + "fit_linear_goes_by_its_fields",
+    "linear.buckets": LINEAR + "fit_linear_goes_by_its_fields",
     "members": FIT + "trains_members_of_different_seeds",
     "values": FIT + "takes_the_values_of_the_config",
     "split.order": SPLIT + "by_time_judges_the_newest",

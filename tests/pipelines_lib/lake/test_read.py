@@ -52,6 +52,15 @@ def test_read_rows_by_series(filled, observations, wanted, values):
     assert filled.read_rows("d", observations, series_ids=wanted)["value"].tolist() == values
 
 
+def test_read_rows_of_one_moment(filled, observations):
+    at = {"time": datetime(2024, 1, 2, tzinfo=UTC)}
+    assert filled.read_rows("d", observations, moments=at)["value"].tolist() == [2.0, 4.0]
+    of_a = filled.read_rows("d", observations, moments=at, series_ids=["A"])
+    assert of_a["value"].tolist() == [2.0]
+    held = filled.read_rows("d", observations, moments={"time": datetime(2024, 1, 4)})
+    assert len(held) == 0
+
+
 @pytest.mark.parametrize(
     ("start", "end", "values"),
     [

@@ -2,7 +2,13 @@
 
 import numpy as np
 
-from pipelines_lib.config import ClassifierConfig, NgramConfig, TokenizerConfig, TrainingConfig
+from pipelines_lib.config import (
+    ClassifierConfig,
+    LinearConfig,
+    NgramConfig,
+    TokenizerConfig,
+    TrainingConfig,
+)
 from pipelines_lib.sentiment.documents import Texts
 
 WORDS = {
@@ -59,10 +65,11 @@ def make_names(n: int, *, seed: int = 0) -> Texts:
 
 
 def small_config(**fields: object) -> ClassifierConfig:
-    """Return the config of a small network; `tokenizer`, `ngrams`, `training` take fields too."""
+    """Return the config of a small network; its parts take fields too."""
     parts = {
         "tokenizer": (TokenizerConfig, {"vocabulary": 200, "max_tokens": 40}),
         "ngrams": (NgramConfig, {"buckets": 2048, "size": 8}),
+        "linear": (LinearConfig, {"buckets": 4096}),
         "training": (
             TrainingConfig,
             {

@@ -31,7 +31,7 @@ def test_fit_mixture_makes_an_overconfident_network_tell_the_truth():
     checked, judged = slice(0, 2000), slice(2000, None)
     mixture = fit_mixture(4 * logits[:, checked], targets[checked])
     errors = []
-    for one in (Mixture(0.0, 1.0), mixture):
+    for one in (Mixture((1.0,), 1.0), mixture):
         probabilities = one.probabilities(4 * logits[:, judged])
         right = probabilities.argmax(axis=1) == targets[judged]
         errors.append(calibration_error(probabilities, right))
@@ -41,9 +41,13 @@ def test_fit_mixture_makes_an_overconfident_network_tell_the_truth():
 
 def test_fit_mixture_trusts_the_answer_that_knows():
     logits, targets = make_logits()
-    noise = np.random.default_rng(1).normal(0, 1.5, logits.shape)
-    assert fit_mixture(np.concatenate((logits, noise), 2), targets).ngram_share < 0.1
-    assert fit_mixture(np.concatenate((noise, logits), 2), targets).ngram_share > 0.9
+    noise, other = np.random.default_rng(1).normal(0, 1.5, (2, *logits.shape))
+    for place in range(3):
+        answers = [noise, other]
+        answers.insert(place, logits)
+        shares = fit_mixture(np.concatenate(answers, 2), targets).shares
+        assert sum(shares) == pytest.approx(1)
+        assert shares[place] > 0.85
 
 
 def test_fit_mixture_shares_between_answers_that_each_know_a_part():
@@ -51,7 +55,7 @@ def test_fit_mixture_shares_between_answers_that_each_know_a_part():
     part = np.random.default_rng(1).normal(0, 1.0, logits.shape)
     both = np.concatenate((logits + part, logits - part), axis=2)
     mixture = fit_mixture(both, targets)
-    assert mixture.ngram_share == pytest.approx(0.5, abs=0.05)
+    assert mixture.shares == pytest.approx((0.5, 0.5), abs=0.05)
     assert mixture.temperature == pytest.approx(1.0, abs=0.1)
 
 
@@ -60,17 +64,23 @@ def test_fit_mixture_stays_in_reason_where_all_is_right():
     assert fit_mixture(logits, np.array([0, 1])).temperature == pytest.approx(TEMPERATURES[0])
 
 
+def test_fit_mixture_of_answers_that_know_nothing_is_as_unsure_as_can_be():
+    logits, targets = make_logits()
+    mixture = fit_mixture(-logits, targets)
+    assert mixture == Mixture((1.0,), TEMPERATURES[1])
+
+
 def test_mixture_averages_the_members_probabilities():
     # Odds 3 : 1 and 1 : 1, and their mean.
     logits = np.log(np.array([[3.0, 1.0], [1.0, 1.0]]))[:, None, None]
-    found = Mixture(0.0, 1.0).probabilities(logits)
+    found = Mixture((1.0,), 1.0).probabilities(logits)
     np.testing.assert_allclose(found, [[0.625, 0.375]])
 
 
 def test_mixture_sums_answers_and_divides_by_the_temperature():
     logits = np.array([[4.0, 0.0], [0.0, 2.0]])[None, None]
     # 0.75 x (4, 0) + 0.25 x (0, 2) = (3, 0.5); halved: 1.25 apart.
-    found = Mixture(0.25, 2.0).probabilities(logits)
+    found = Mixture((0.75, 0.25), 2.0).probabilities(logits)
     expected = 1 / (1 + np.exp(-1.25))
     np.testing.assert_allclose(found, [[expected, 1 - expected]])
 

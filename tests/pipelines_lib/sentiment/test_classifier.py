@@ -4,9 +4,12 @@ import json
 
 import numpy as np
 import pytest
+import torch
+from safetensors.numpy import load_file, save_file
 
-from pipelines_lib.bundles import CARD
+from pipelines_lib.bundles import ARRAYS, CARD
 from pipelines_lib.errors import BundleError
+from pipelines_lib.sentiment.calibration import Mixture
 from pipelines_lib.sentiment.classifier import Classifier
 from tests.pipelines_lib.sentiment.corpora import make_names, make_reviews, small_config
 
@@ -141,3 +144,42 @@ def test_load_bundle_refuses_weights_of_another_network(fitted, tmp_path):
     (tmp_path / CARD).write_text(json.dumps(card), encoding="utf-8")
     with pytest.raises(BundleError, match="fit no such network"):
         Classifier.load_bundle(tmp_path)
+
+
+def test_load_bundle_refuses_a_linear_answer_that_lacks_its_arrays(fitted, tmp_path):
+    fitted.classifier.save_bundle(tmp_path)
+    arrays = load_file(tmp_path / ARRAYS)
+    del arrays["linear.bias"]
+    save_file(arrays, tmp_path / ARRAYS)
+    with pytest.raises(BundleError, match="fit no such network"):
+        Classifier.load_bundle(tmp_path)
+
+
+def test_load_bundle_reads_one_of_before_the_linear_answer(fitted, tmp_path):
+    fitted.classifier.save_bundle(tmp_path)
+    card = json.loads((tmp_path / CARD).read_text(encoding="utf-8"))
+    del card["config"]["linear"]
+    card["mixture"] = {"ngram_share": 0.25, "temperature": 2.0}
+    (tmp_path / CARD).write_text(json.dumps(card), encoding="utf-8")
+    arrays = load_file(tmp_path / ARRAYS)
+    old = {name: array for name, array in arrays.items() if not name.startswith("linear.")}
+    save_file(old, tmp_path / ARRAYS)
+    loaded = Classifier.load_bundle(tmp_path)
+    assert loaded.mixture == Mixture((0.75, 0.25), 2.0)
+    assert loaded.linear is None
+    data = fitted.classifier.encode(MIXED, device=torch.device("cpu"))
+    expected = loaded.mixture.probabilities(fitted.classifier.logits(data)[:, :, :2])
+    np.testing.assert_allclose(loaded.predict_texts(MIXED).probabilities, expected, atol=1e-9)
+
+
+def test_logits_stand_in_the_order_of_the_answers(fitted):
+    classifier = fitted.classifier
+    assert classifier.answers == ["lstm", "ngrams", "linear"]
+    data = classifier.encode(MIXED, device=torch.device("cpu"))
+    logits = classifier.logits(data)
+    rows = torch.arange(len(MIXED))
+    linear = classifier.linear(data.blocks(rows)).numpy()
+    for of_member in logits:
+        np.testing.assert_allclose(of_member[:, 2], linear, atol=1e-5)
+    of_first = classifier.network[0](data.inputs(rows)).detach().numpy()
+    np.testing.assert_allclose(logits[0][:, :2], of_first, atol=1e-5)

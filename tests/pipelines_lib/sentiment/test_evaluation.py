@@ -75,7 +75,8 @@ def test_judge_reckons_all_metrics_of_answers_by_hand():
     found = judge(
         logits,
         np.array([0, 0, 1, 1]),
-        mixture=Mixture(0.5, 1.0),
+        mixture=Mixture((0.5, 0.5), 1.0),
+        answers=["lstm", "ngrams"],
         classes=["no", "yes"],
         baseline=np.array([1, 1, 1, 1]),
         usual=0,

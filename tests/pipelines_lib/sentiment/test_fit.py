@@ -21,7 +21,8 @@ class Interrupted(Exception):
 
 
 def weights(fitted) -> list[torch.Tensor]:
-    return list(fitted.classifier.network.state_dict().values())
+    parts = (fitted.classifier.network, fitted.classifier.linear)
+    return [value for part in parts if part is not None for value in part.state_dict().values()]
 
 
 def same(one, other) -> bool:
@@ -137,6 +138,17 @@ def test_fit_classifier_learns_tokens_from_training_texts_alone(fit_texts):
     assert "ж" in known
     assert "ы" not in known
     assert "щ" not in known
+
+
+def test_fit_classifier_learns_the_linear_answer_from_training_texts_alone(fit_texts):
+    texts, config = make_reviews(300), small_config(training={"max_epochs": 1})
+    parts = split_texts(texts, config.split)
+    one = fit_texts(texts, config, parts=parts).classifier.linear.state_dict()
+    for changed in (parts.validation, parts.test, parts.train):
+        others = texts.take(np.arange(300))
+        others.text[changed] = others.text[changed] + " ж"
+        other = fit_texts(others, config, parts=parts).classifier.linear.state_dict()
+        assert all(torch.equal(one[name], other[name]) for name in one) != (changed is parts.train)
 
 
 def test_fit_classifier_takes_the_values_of_the_config(fit_texts):

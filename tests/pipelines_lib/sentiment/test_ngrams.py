@@ -1,13 +1,13 @@
-"""Hashed n-grams: each once a text, the same everywhere, of marked and normalised text."""
+"""Hashed runs of characters and words: each once a text, the same everywhere, normalised."""
 
 import numpy as np
 
 from pipelines_lib.sentiment import ngrams
-from pipelines_lib.sentiment.ngrams import CHARACTERS, hash_ngrams
+from pipelines_lib.sentiment.ngrams import CHARACTERS, hash_ngrams, hash_words
 
 
-def rows(texts, *, longest=3, buckets=1 << 22) -> list[list[int]]:
-    found = hash_ngrams(texts, longest=longest, buckets=buckets)
+def rows(texts, *, longest=3, buckets=1 << 22, hashed=hash_ngrams) -> list[list[int]]:
+    found = hashed(texts, longest=longest, buckets=buckets)
     return [
         found.values[a:b].tolist() for a, b in zip(found.starts, found.starts[1:], strict=False)
     ]
@@ -74,3 +74,33 @@ def test_hash_ngrams_reads_so_many_characters_and_no_more():
 
 def test_hash_ngrams_of_no_texts_is_empty():
     assert len(hash_ngrams([], longest=2, buckets=256)) == 0
+
+
+def test_hash_words_counts_each_distinct_run_once():
+    found = [len(row) for row in rows(["a b a b", "word", "", "a b c"], hashed=hash_words)]
+    assert found == [2 + 2 + 2, 1, 0, 3 + 2 + 1]  # a b ab ba aba bab
+
+
+def test_hash_words_gives_the_same_places_as_ever():
+    assert rows(["ab c"], longest=2, buckets=1000, hashed=hash_words) == [[516, 685, 927]]
+
+
+def test_hash_words_of_a_text_does_not_depend_on_its_neighbours(monkeypatch):
+    texts = ["good film", "", "영화 최고", "  ", "🙂 wow film", "x" * 50]
+    together = rows(texts, hashed=hash_words)
+    assert together == [rows([text], hashed=hash_words)[0] for text in texts]
+    monkeypatch.setattr(ngrams, "CHARACTERS_AT_ONCE", 20)
+    assert rows(texts, hashed=hash_words) == together
+
+
+def test_hash_words_tells_orders_and_lengths_apart_and_no_capitals_or_spaces():
+    one, other = (set(row) for row in rows(["ab ba", "ba ab"], longest=2, hashed=hash_words))
+    assert len(one & other) == 2  # the words, not the pair
+    assert len({rows([text], hashed=hash_words)[0][0] for text in ("a", "aa", "aaa", "b")}) == 4
+    assert rows(["Ｐrofit  UP "], hashed=hash_words) == rows(["profit up"], hashed=hash_words)
+
+
+def test_hash_words_reads_a_word_without_end_as_far_as_characters_are_read():
+    long = "ab" * CHARACTERS
+    assert rows([long], hashed=hash_words) == rows([long + "xyz"], hashed=hash_words)
+    assert len(rows(["ﷺ" * CHARACTERS], hashed=hash_words)[0]) > 0

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from pipelines_lib.sentiment import text_data
-from pipelines_lib.sentiment.ngrams import hash_ngrams
+from pipelines_lib.sentiment.ngrams import hash_ngrams, hash_words
 from pipelines_lib.sentiment.text_data import TextData
 from pipelines_lib.sentiment.tokenizer import train_tokenizer
 from tests.pipelines_lib.sentiment.corpora import make_reviews, make_texts, small_config
@@ -113,3 +113,33 @@ def test_text_data_knows_no_classes_of_new_texts(tokenizer):
     texts = make_texts(["a", "b"], ["x", "y"]).text
     data = TextData.make(texts, tokenizer=tokenizer, config=small_config(), device=CPU)
     assert data.targets.tolist() == [0, 0]
+
+
+def test_blocks_gathers_the_places_that_the_linear_answer_reads(tokenizer):
+    data = make_data(tokenizer)
+    blocks = data.blocks(torch.tensor([5, 2]))
+    for (places, starts), hashed in zip(blocks, (hash_ngrams, hash_words), strict=True):
+        longest = 4 if hashed is hash_ngrams else 2
+        of = [hashed([TEXTS.text[i]], longest=longest, buckets=4096).values for i in (5, 2)]
+        assert places.tolist() == [*of[0], *of[1]]
+        assert starts.tolist() == [0, len(of[0])]
+
+
+@pytest.mark.parametrize(
+    ("fields", "n_blocks"), [({"words": 0}, 1), ({"characters": 0}, 1), ({"strength": 0}, 0)]
+)
+def test_text_data_reads_no_more_than_the_linear_answer_asks_for(tokenizer, fields, n_blocks):
+    assert len(make_data(tokenizer, linear=fields).blocks(torch.tensor([0]))) == n_blocks
+
+
+def test_text_data_hashes_n_grams_once_where_both_answers_read_the_same(tokenizer):
+    same, apart = make_data(tokenizer, linear={"buckets": 2048}), make_data(tokenizer)
+    assert same.terms[0] is same.ngrams
+    assert apart.terms[0] is not apart.ngrams
+
+
+def test_first_returns_what_the_first_texts_were_encoded_to(tokenizer):
+    characters, _ = make_data(tokenizer).first(20)
+    hashed = hash_ngrams(TEXTS.text[:20], longest=4, buckets=4096)
+    assert characters.values.tolist() == hashed.values.tolist()
+    assert characters.starts.tolist() == hashed.starts.tolist()

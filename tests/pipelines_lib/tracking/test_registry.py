@@ -21,6 +21,7 @@ from pipelines_lib.tracking import (
     detector_name,
     find_champion,
     forecaster_name,
+    list_champions,
     list_models,
     load_champion,
     register_bundle,
@@ -54,6 +55,15 @@ def register(tracker, sine_panel):
 def served(register, fitted_forecaster):
     """Return the registered forecaster."""
     return register(FORECASTER, fitted_forecaster.forecaster, FIRST)
+
+
+def test_list_champions_says_which_version_is_at_work_and_what_it_is_worth(served, tracker):
+    tracker.client.log_metric(served.run_id, "skill_pct", 12.5)
+    began = tracker.client.get_run(served.run_id).info.start_time / 1000
+    [champion] = [found for found in list_champions(tracker) if found.name == FORECASTER]
+    assert (champion.version, champion.run_id) == (served.version, served.run_id)
+    assert champion.skill_pct == 12.5
+    assert 0 <= champion.since.timestamp() - began < 60
 
 
 @pytest.fixture(scope="module")
