@@ -1,0 +1,20 @@
+"""Where MLflow's page shows a run."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from pipelines_lib.tracking import Run
+
+
+@pytest.mark.parametrize(
+    ("uri", "page"),
+    [
+        ("http://127.0.0.1:5000", "http://127.0.0.1:5000/#/experiments/3/runs/abc"),
+        ("https://host/mlflow/", "https://host/mlflow/#/experiments/3/runs/abc"),
+        ("https://me:secret@host:8443", "https://host:8443/#/experiments/3/runs/abc"),
+        ("sqlite:////home/me/mlflow.db", ""),
+    ],
+)
+def test_run_page_is_known_of_a_server_alone_and_tells_no_password(uri, page):
+    assert Run(SimpleNamespace(uri=uri, client=None), "abc", "3").page == page
