@@ -10,6 +10,7 @@ from prefect.logging import get_run_logger
 
 from pipelines_lib.config import BacktestConfig, ForecasterConfig
 from tasks.context import Context, may_pass, open_context
+from tasks.patience import outwait
 from tasks.progress import epoch_progress, series_progress
 from tasks.train import EXAMPLE_STEPS, read_inputs
 from tasks.training_run import sentiment_version, tell_promotion
@@ -289,7 +290,8 @@ def _leave_artifact(context: Context, summary: "BacktestSummary") -> None:
 
     pictures = first_pictures(read_figures(context.tracker, summary.run_id), SHOWN)
     run = Run(context.tracker, summary.run_id, context.tracker.experiment_id(summary.dataset, TASK))
-    create_markdown_artifact(
+    outwait(
+        create_markdown_artifact,
         to_markdown(summary, run_page=run.page, pictures=pictures),
         key=f"backtest-{summary.dataset}",
         description=f"{summary.dataset}: backtest until {summary.last}",

@@ -10,6 +10,7 @@ from prefect.logging import get_run_logger
 
 from pipelines_lib.config import ForecasterConfig, SearchConfig
 from tasks.context import Context, may_pass, open_context
+from tasks.patience import outwait
 from tasks.progress import series_progress
 from tasks.training_run import sentiment_version
 from tasks.turns import takes_gpu
@@ -233,7 +234,8 @@ def _leave_artifact(run: "Run", searched: Searched) -> None:
     from pipelines_lib.reports.search_artifact import SHOWN, search_markdown
     from pipelines_lib.tracking import read_figures
 
-    create_markdown_artifact(
+    outwait(
+        create_markdown_artifact,
         search_markdown(
             study=searched.study,
             trials=searched.trials,

@@ -13,6 +13,7 @@ from pipelines_lib.alerts import PROMOTED, Alert
 from pipelines_lib.config import ClassifierConfig, DetectorConfig, ForecasterConfig
 from tasks.alerts import raise_alerts
 from tasks.context import Context
+from tasks.patience import outwait
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -136,7 +137,8 @@ def log_results(
         unit=unit,
         note=decision.reason,
     )
-    create_markdown_artifact(
+    outwait(
+        create_markdown_artifact,
         training_markdown(
             line,
             alias=decision.alias,

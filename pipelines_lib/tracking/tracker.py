@@ -33,6 +33,7 @@ class Tracker:
     def __init__(self, settings: Settings) -> None:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         self.uri = settings.mlflow_location
+        self.page = settings.mlflow_page or self.uri
         self._artifacts: Path | None = None
         if self.uri.startswith("sqlite:"):
             settings.mlflow_dir.mkdir(parents=True, exist_ok=True)
@@ -102,9 +103,9 @@ class Run:
     @property
     def page(self) -> str:
         """Return the run's address on MLflow's page; empty where no server is known."""
-        if not self.tracker.uri.startswith(("http://", "https://")):
+        if not self.tracker.page.startswith(("http://", "https://")):
             return ""
-        server = urlsplit(self.tracker.uri)
+        server = urlsplit(self.tracker.page)
         host = server.netloc.rpartition("@")[2]  # a password in the address is not for a page
         place = f"{server.scheme}://{host}{server.path.rstrip('/')}"
         return f"{place}/#/experiments/{self.experiment_id}/runs/{self.run_id}"
