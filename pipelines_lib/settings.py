@@ -22,8 +22,8 @@ class Settings(BaseSettings):
     )
     mlflow_page: str = Field(
         "",
-        description="Address of MLflow's page, for links; empty: TIDEWATCH_MLFLOW_URI where that is "
-        "a server. `tidewatch up` sets it.",
+        description="Address of MLflow's page, for links; empty: TIDEWATCH_MLFLOW_URI where that "
+        "is a server. `tidewatch up` sets it.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Device of training and inference; auto: a GPU where there is one."
