@@ -22,6 +22,8 @@ FLOWS = {
         name: name
         for name in (
             "backtest",
+            "detect",
+            "forecast",
             "ingest",
             "maintain",
             "nightly",
