@@ -30,10 +30,10 @@ def print_night(night: "NightSummary", console: Console, *, mlflow_server: str =
     from pipelines_lib.reports.summary import (
         acted_counts,
         ingest_sentence,
-        number,
         rule_counts,
         series_news,
     )
+    from pipelines_lib.reports.text import number
 
     say = console.print
     say()

@@ -6,7 +6,7 @@ from pipelines_lib.config import (
     DatasetConfig,
     ForecasterConfig,
 )
-from pipelines_lib.config.ablation import WITH_SENTIMENT, sentiment_variant
+from pipelines_lib.config.ablation import WITH_SENTIMENT, SentimentFeature, sentiment_variant
 from tasks.backtest import Backtested, backtest_forecaster, conclude_backtest
 from tasks.documents import ingest_texts
 from tasks.forecast import champion_version
@@ -22,7 +22,7 @@ def sentiment_ablation(
     classifier: ClassifierConfig = ClassifierConfig(),
     forecaster: ForecasterConfig = ForecasterConfig(),
     backtest: BacktestConfig = BacktestConfig(),
-    sentiment_features: list[str] = ["sentiment", "sentiment_count", "sentiment_mood"],  # noqa: B006
+    sentiment_features: list[SentimentFeature] = ["sentiment", "sentiment_count", "sentiment_mood"],  # noqa: B006
 ) -> Backtested:
     """Backtest a forecaster with and without daily sentiment, in the same folds.
 

@@ -1,7 +1,7 @@
 """Backtest a forecaster."""
 
 from pipelines_lib.config import BacktestConfig, DatasetConfig, ForecasterConfig
-from pipelines_lib.config.backtest import read_variants
+from pipelines_lib.config.backtest import VariantText, read_variants
 from tasks.backtest import Backtested, backtest_forecaster, register_newest
 from tasks.ingest import ingest_rows
 from tasks.job import job
@@ -13,7 +13,7 @@ def backtest(
     dataset: DatasetConfig,
     forecaster: ForecasterConfig = ForecasterConfig(),
     backtest: BacktestConfig = BacktestConfig(),
-    variants: list[str] = [],  # noqa: B006
+    variants: list[VariantText] = [],  # noqa: B006
 ) -> Backtested:
     """Ingest a dataset and judge a forecaster in folds that walk forward through its history.
 

@@ -1,6 +1,6 @@
 """Look for anomalies with the champion."""
 
-from pipelines_lib.config.base import DatasetName
+from pipelines_lib.config import DatasetName
 from tasks.detect import Detection, detect_events
 from tasks.job import job
 

@@ -1,6 +1,6 @@
 """Forecast with the champion."""
 
-from pipelines_lib.config.base import DatasetName
+from pipelines_lib.config import DatasetName
 from tasks.forecast import Forecast, forecast_next_steps
 from tasks.job import job
 

@@ -4,14 +4,15 @@ from typing import Annotated
 
 from pydantic import Field
 
+from pipelines_lib.config import AnyDatasetName
 from tasks.job import job
 from tasks.maintain import compact_tables, list_dataset_names
 
 
-@job("maintain", "maintain")
+@job("maintain", "maintain {dataset}")
 def maintain(
-    dataset: str = "",
-    keep_hours: Annotated[int, Field(ge=1, description="Hours that old versions stay.")] = 720,
+    dataset: AnyDatasetName = "",
+    keep_hours: Annotated[int, Field(ge=1, le=100_000)] = 720,
 ) -> dict[str, str]:
     """Join small files and drop old table versions; rows stay as they are.
 

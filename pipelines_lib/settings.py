@@ -20,6 +20,11 @@ class Settings(BaseSettings):
     mlflow_uri: str = Field(
         "", description="MLflow tracking URI; empty: the SQLite file HOME/mlflow/mlflow.db."
     )
+    mlflow_page: str = Field(
+        "",
+        description="Address of MLflow's page, for links; empty: TIDEWATCH_MLFLOW_URI where that "
+        "is a server. `tidewatch up` sets it.",
+    )
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Device of training and inference; auto: a GPU where there is one."
     )

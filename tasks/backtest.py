@@ -10,6 +10,7 @@ from prefect.logging import get_run_logger
 
 from pipelines_lib.config import BacktestConfig, ForecasterConfig
 from tasks.context import Context, may_pass, open_context
+from tasks.patience import outwait
 from tasks.progress import epoch_progress, series_progress
 from tasks.train import EXAMPLE_STEPS, read_inputs
 from tasks.training_run import sentiment_version, tell_promotion
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 TASK = "backtest"
 NIGHTLY = ("forecast_1", "error_by_horizon")
 """Pictures that a champion's run must have, since the nightly report shows them."""
+SHOWN = ("error_by_horizon", "skill_by_series", "error_by_fold", "example")
+"""Pictures that the artifact of a backtest holds."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ def backtest_forecaster(
         )
         _log_overall(run, result, summary, panel)
     get_run_logger().info("%s: %s", dataset, summary.headline)
-    _leave_artifact(summary)
+    _leave_artifact(context, summary)
     return Backtested(summary)
 
 
@@ -158,23 +161,24 @@ def register_newest(dataset: str, config: ForecasterConfig, backtested: Backtest
     get_run_logger().info("%s", final)
     seconds = summary.seconds + perf_counter() - began
     summary = replace(summary, final=final, seconds=seconds)
-    _leave_artifact(summary)
+    _leave_artifact(context, summary)
     return Backtested(summary)
 
 
-@task(task_run_name="conclude on {what}")
+@task(task_run_name="conclude on {what} of {backtested.summary.dataset}")
 def conclude_backtest(backtested: Backtested, variant: str, what: str) -> Backtested:
     """Say plainly whether what a variant has more than the base helps; log it beside the folds."""
     from pipelines_lib.reports.verdicts import conclude, to_markdown
     from pipelines_lib.tracking import Run
 
-    tracker, summary = open_context().tracker, backtested.summary
+    context, summary = open_context(), backtested.summary
+    tracker = context.tracker
     summary = replace(summary, conclusion=conclude(summary, variant, what))
     run = Run(tracker, summary.run_id, tracker.experiment_id(summary.dataset, TASK))
     run.set_tags({"conclusion": summary.conclusion})
     run.log_text("summary.md", to_markdown(summary))
     get_run_logger().info("%s: %s", summary.dataset, summary.conclusion)
-    _leave_artifact(summary)
+    _leave_artifact(context, summary)
     return Backtested(summary)
 
 
@@ -278,11 +282,17 @@ def _copy_figures(context: Context, source: "Run", run: "Run") -> None:
                 run.log_file(path, "figures")
 
 
-def _leave_artifact(summary: "BacktestSummary") -> None:
+def _leave_artifact(context: Context, summary: "BacktestSummary") -> None:
+    """Leave the backtest on Prefect's page, with the pictures that MLflow has of it."""
+    from pipelines_lib.reports.artifact import first_pictures
     from pipelines_lib.reports.verdicts import to_markdown
+    from pipelines_lib.tracking import Run, read_figures
 
-    create_markdown_artifact(
-        to_markdown(summary),
+    pictures = first_pictures(read_figures(context.tracker, summary.run_id), SHOWN)
+    run = Run(context.tracker, summary.run_id, context.tracker.experiment_id(summary.dataset, TASK))
+    outwait(
+        create_markdown_artifact,
+        to_markdown(summary, run_page=run.page, pictures=pictures),
         key=f"backtest-{summary.dataset}",
         description=f"{summary.dataset}: backtest until {summary.last}",
     )

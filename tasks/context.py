@@ -1,5 +1,6 @@
 """Where tasks work: the lake, the tracker and the device that the settings name."""
 
+import logging
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -50,8 +51,14 @@ class Context:
 
 
 def open_context() -> Context:
-    """Return the context that the environment asks for."""
-    return Context(Settings())
+    """Return the context that the environment asks for; the library is heard from now on.
+
+    Prefect hands on what the library logs (PREFECT_LOGGING_EXTRA_LOGGERS), but sets no level: it
+    would have that of the root, and a run's log would lack everything below a warning.
+    """
+    settings = Settings()
+    logging.getLogger("pipelines_lib").setLevel(settings.log_level)
+    return Context(settings)
 
 
 def may_pass(task: Any, task_run: Any, state: Any) -> bool:

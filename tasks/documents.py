@@ -13,6 +13,7 @@ from prefect.runtime import flow_run
 from pipelines_lib.config import DatasetConfig
 from tasks.alerts import raise_alerts
 from tasks.context import may_pass, open_context
+from tasks.patience import outwait
 
 if TYPE_CHECKING:
     from pipelines_lib.ingestion.document_report import DocumentsReport
@@ -95,14 +96,16 @@ def _tell(report: "DocumentsReport") -> None:
         if rule.name in report.rules
     ]
     if rules:
-        create_table_artifact(
+        outwait(
+            create_table_artifact,
             rules,
             key=f"documents-{report.dataset}",
             description="Documents of this reading that went to quarantine, by rule",
         )
     failed = [{"file": name, "why": why} for name, why in report.failures.items()]
     if failed:
-        create_table_artifact(
+        outwait(
+            create_table_artifact,
             failed,
             key=f"failed-documents-{report.dataset}",
             description="Files of documents that could not be read",

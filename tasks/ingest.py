@@ -15,6 +15,7 @@ from tasks.alerts import raise_alerts
 from tasks.context import Context, may_pass, open_context
 from tasks.documents import IngestedTexts
 from tasks.limits import source_limiter
+from tasks.patience import outwait
 from tasks.progress import series_progress
 
 if TYPE_CHECKING:
@@ -125,8 +126,11 @@ def _tell(report: "IngestReport") -> None:
         if rule.name in report.rules
     ]
     if rules:
-        create_table_artifact(
-            rules, key=f"quality-{report.dataset}", description="Rows of this fetch by rule"
+        outwait(
+            create_table_artifact,
+            rules,
+            key=f"quality-{report.dataset}",
+            description="Rows of this fetch by rule",
         )
     failed = [
         {"series": name, "may pass by itself": name in report.transient, "why": why}
@@ -137,6 +141,9 @@ def _tell(report: "IngestReport") -> None:
         for name, why in report.died.items()
     ]
     if failed:
-        create_table_artifact(
-            failed, key=f"failed-{report.dataset}", description="Series that gave nothing"
+        outwait(
+            create_table_artifact,
+            failed,
+            key=f"failed-{report.dataset}",
+            description="Series that gave nothing",
         )

@@ -13,6 +13,7 @@ from prefect.states import Completed
 from pipelines_lib.config import DatasetConfig
 from tasks.context import open_context
 from tasks.due import reason_to_skip
+from tasks.names import dated
 from tasks.patience import outwait
 from tasks.process import note_process
 from tasks.turns import take_turn
@@ -35,7 +36,7 @@ def job(
 
     Args:
         name: Name of the flow on Prefect's page.
-        run_name: Template of a run's name.
+        run_name: What a run is called before its date; parameters stand in braces.
         on_sessions: Whether a scheduled run without a new session of the exchange has nothing to
             do; the function's `dataset` is then the declaration, or the name of an ingested one.
         longest_hours: Hours after which a run is ended as timed out.
@@ -64,7 +65,7 @@ def job(
             with take_turn(f"dataset-{named}", open_context().settings, logger=get_run_logger()):
                 return function(*args, **kwargs)
 
-        made = flow(name=name, flow_run_name=run_name, timeout_seconds=3600 * longest_hours)
+        made = flow(name=name, flow_run_name=dated(run_name), timeout_seconds=3600 * longest_hours)
         return cast(Flow[Params, Result], made(run))
 
     return decorate

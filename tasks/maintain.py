@@ -6,7 +6,7 @@ from prefect.logging import get_run_logger
 from tasks.context import may_pass, open_context
 
 
-@task(task_run_name="datasets")
+@task(task_run_name="list datasets")
 def list_dataset_names() -> list[str]:
     """Return the names of all datasets in the lake."""
     from pipelines_lib.lake import list_datasets

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import monotonic
 from typing import TYPE_CHECKING, cast
 from uuid import UUID
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from pipelines_lib.training import EpochReport
 
 
+UPDATED_EVERY_S = 2.0
+"""Seconds between two updates of a progress artifact of series."""
 LOGGED_NETWORKS = 10
 """Networks beyond which the log tells of every n-th alone, so that it stays as short."""
 
@@ -29,11 +32,14 @@ def series_progress(what: str) -> Iterator[Callable[[int, int], None]]:
     console = Console(stderr=True, quiet=not sys.stderr.isatty())
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=console, transient=True) as bar:
-        shown = bar.add_task(what, total=None)
+        shown, told = bar.add_task(what, total=None), monotonic()
 
         def report(done: int, total: int) -> None:
+            nonlocal told
             bar.update(shown, completed=done, total=total)
-            show(100 * done / total)
+            if monotonic() - told >= UPDATED_EVERY_S:  # each is a request that the work waits for
+                show(100 * done / total)
+                told = monotonic()
 
         yield report
     show(100.0)

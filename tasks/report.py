@@ -17,21 +17,20 @@ from tasks.documents import IngestedTexts
 from tasks.forecast import Forecast
 from tasks.ingest import Ingested
 from tasks.night_texts import gather_texts
+from tasks.patience import outwait
 from tasks.sentiment import Scored
 from tasks.training_run import Trained
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
     from pipelines_lib.anomaly.explanation import Explanation
     from pipelines_lib.config import DatasetConfig
-    from pipelines_lib.reports.html import Section
+    from pipelines_lib.reports.html import Picture, Section
     from pipelines_lib.reports.model_lines import ModelLine
     from pipelines_lib.reports.summary import NightSummary
     from pipelines_lib.tracking.tracker import Run
 
-PICTURE_DPI = 110
 HELD_OUT = ("forecast_1", "error_by_horizon", "scores_1", "detection_rates", "reliability")
 """Pictures of the champions' training runs that a night shows again."""
 
@@ -59,6 +58,7 @@ def write_report(
     from dataclasses import replace
 
     from pipelines_lib.ingestion import IngestReport
+    from pipelines_lib.reports.artifact import choose_pictures
     from pipelines_lib.reports.html import render_html
     from pipelines_lib.reports.night import draw_forecasts, summarise_night
     from pipelines_lib.reports.night_events import (
@@ -67,7 +67,7 @@ def write_report(
         make_event_pictures,
         read_night_events,
     )
-    from pipelines_lib.reports.summary import to_markdown
+    from pipelines_lib.reports.night_markdown import to_markdown
 
     context, began = open_context(), perf_counter()
     declared = context.dataset(dataset)
@@ -88,7 +88,8 @@ def write_report(
         new=detection.new_events if detection else [],
     )
     explanations = _explain(context, declared, detection, events)
-    words, figures = describe_events(events, explanations), draw_events(explanations)
+    words = describe_events(events, explanations)
+    pictures = make_event_pictures(draw_events(explanations), words)
     night, forecasts = summarise_night(
         context.lake,
         declared,
@@ -110,12 +111,17 @@ def write_report(
         stages["report"] = perf_counter() - began
         budget = detection.alert_budget if detection else 0.0
         night = replace(
-            night, report=str(path), run_id=run.run_id, seconds=stages, alert_budget=budget
+            night,
+            report=str(path),
+            run_id=run.run_id,
+            run_page=run.page,
+            seconds=stages,
+            alert_budget=budget,
         )
         page = render_html(
             night,
             sections,
-            events=make_event_pictures(figures, words),
+            events=pictures,
             moods=said.moods if said else (),
             shaded=said.shaded if said else (),
             made_at=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
@@ -128,14 +134,15 @@ def write_report(
         if said:  # no metrics: MLflow refuses names with signs such as + or (
             told = json.dumps(said.news.classes, ensure_ascii=False, indent=1)
             run.log_text("told.json", told)
-        _log_event_pictures(run, figures)
+        _log_event_pictures(run, dict(zip(words, pictures, strict=True)))
         run.log_config(declared, prefix="dataset.")
         arrived = [came.report.metrics for came in (ingested, texts) if came]
         run.log_metrics({k: v for each in (*arrived, _metrics(night)) for k, v in each.items()})
         run.set_tags(_table_versions(context, declared))
         run.set_tags({f"champion.{m.task}": f"{m.name} v{m.version}" for m in models})
-    create_markdown_artifact(
-        to_markdown(night),
+    outwait(
+        create_markdown_artifact,
+        to_markdown(night, pictures=choose_pictures(sections[0].pictures, pictures)),
         key=f"night-{dataset}",
         description=f"{dataset}: night of {night.newest}",
     )
@@ -165,12 +172,14 @@ def _explain(
     )
 
 
-def _log_event_pictures(run: "Run", figures: dict[str, "Figure"]) -> None:
+def _log_event_pictures(run: "Run", pictures: dict[str, "Picture"]) -> None:
     """Log the pictures as events/EVENT.png."""
+    from pipelines_lib.reports.artifact import png_bytes
+
     with TemporaryDirectory() as folder:
-        for name, figure in figures.items():
+        for name, picture in pictures.items():
             path = Path(folder) / f"{name}.png"
-            figure.savefig(path, dpi=PICTURE_DPI)
+            path.write_bytes(png_bytes(picture))
             run.log_file(path, "events")
 
 

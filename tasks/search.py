@@ -5,10 +5,12 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from prefect import task
+from prefect.artifacts import create_markdown_artifact
 from prefect.logging import get_run_logger
 
 from pipelines_lib.config import ForecasterConfig, SearchConfig
 from tasks.context import Context, may_pass, open_context
+from tasks.patience import outwait
 from tasks.progress import series_progress
 from tasks.training_run import sentiment_version
 from tasks.turns import takes_gpu
@@ -131,6 +133,7 @@ def search_forecaster(dataset: str, config: ForecasterConfig, search: SearchConf
                 perf_counter() - began,
             )
             _log_result(run, searched)
+            _leave_artifact(run, searched)
             return searched
 
 
@@ -224,6 +227,31 @@ def _log_result(run: "Run", searched: Searched) -> None:
     )
     tags = {"best.trial": str(searched.best_trial), "job": searched.job}
     run.set_tags(tags | {f"best.{path}": value for path, value in searched.best_values.items()})
+
+
+def _leave_artifact(run: "Run", searched: Searched) -> None:
+    from pipelines_lib.reports.artifact import first_pictures, run_sentence
+    from pipelines_lib.reports.search_artifact import SHOWN, search_markdown
+    from pipelines_lib.tracking import read_figures
+
+    outwait(
+        create_markdown_artifact,
+        search_markdown(
+            study=searched.study,
+            trials=searched.trials,
+            wished=searched.wished,
+            best=searched.best_values,
+            selection_mase=searched.selection_mase,
+            test_mase=searched.test_mase,
+            test_windows=searched.test_windows,
+            job=searched.job,
+            notes=searched.notes,
+            run=run_sentence(run.run_id, run.page, f"{searched.dataset}/{TASK}"),
+            pictures=first_pictures(read_figures(run.tracker, run.run_id), SHOWN),
+        ),
+        key=f"search-{searched.study}",
+        description=f"{searched.dataset}: search of study {searched.study}",
+    )
 
 
 def _notes(study: "Study", unpruned: str) -> list[str]:

@@ -121,6 +121,7 @@ def train_classifier_model(dataset: str, config: ClassifierConfig) -> Trained:
             example=pd.DataFrame({"text": list(fitted.test.text[:EXAMPLES])}),
             predict=lambda rows: classify_texts(fitted.classifier, rows),
             began=began,
+            task=TASK,
         )
 
 

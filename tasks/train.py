@@ -73,8 +73,8 @@ def train_forecaster_model(dataset: str, config: ForecasterConfig) -> Trained:
         )
         decision = decide_promotion(compared, baseline_name="last value", measure="MASE")
         run.set_tags({"model.kind": name_model(config)})
-        if compared.versus_baseline is not None and compared.versus_baseline.p is not None:
-            run.log_metrics({"dm_p_vs_last_value": compared.versus_baseline.p})
+        against = compared.versus_baseline
+        tested = {} if against is None or against.p is None else {"dm_p_vs_last_value": against.p}
         run.log_text("by_horizon.csv", fitted.evaluation.by_horizon.to_csv(index=False))
         run.log_text("by_series.csv", fitted.evaluation.by_series.to_csv(index=False))
         figures = draw_forecaster(fitted, unit=declared.unit)
@@ -84,7 +84,7 @@ def train_forecaster_model(dataset: str, config: ForecasterConfig) -> Trained:
             dataset,
             name,
             fitted.forecaster,
-            metrics=fitted.evaluation.metrics | {"best_epoch": fitted.training.best_epoch},
+            metrics=fitted.evaluation.metrics | tested | {"best_epoch": fitted.training.best_epoch},
             epochs={"": fitted.training.history},
             left_out=fitted.left_out,
             decision=decision,
@@ -96,6 +96,8 @@ def train_forecaster_model(dataset: str, config: ForecasterConfig) -> Trained:
             ),
             predict=lambda rows: predict_rows(fitted.forecaster, rows),
             began=began,
+            task="forecast",
+            unit=declared.unit,
         )
 
 
@@ -190,6 +192,7 @@ def train_detector_model(dataset: str, config: DetectorConfig) -> Trained:
             ),
             predict=lambda rows: predict_rows(fitted.detector, rows),
             began=began,
+            task="detect",
         )
 
 

@@ -6,12 +6,14 @@ from datetime import UTC, datetime
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from prefect.artifacts import create_markdown_artifact
 from prefect.logging import get_run_logger
 
 from pipelines_lib.alerts import PROMOTED, Alert
 from pipelines_lib.config import ClassifierConfig, DetectorConfig, ForecasterConfig
 from tasks.alerts import raise_alerts
 from tasks.context import Context
+from tasks.patience import outwait
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,13 +97,18 @@ def log_results(
     example: "pd.DataFrame",
     predict: Callable[["pd.DataFrame"], "pd.DataFrame"],
     began: float,
+    task: str,
+    unit: str = "",
 ) -> Trained:
-    """Log metrics and pictures, register the bundle, and say who is champion; tell of a new one.
+    """Log metrics and pictures, register the bundle, tell what became of it, leave a page of it.
 
     `epochs` has the reports of each network by the prefix of their names; `example` are rows that
-    the model takes, `predict` its answer to them.
+    the model takes, `predict` its answer to them; `task` is `forecast`, `detect` or `classify`.
     """
-    from pipelines_lib.tracking import register_bundle
+    from pipelines_lib.reports.artifact import first_pictures
+    from pipelines_lib.reports.model_lines import make_model_line
+    from pipelines_lib.reports.training_artifact import SHOWN, training_markdown
+    from pipelines_lib.tracking import read_figures, register_bundle
 
     for prefix, history in epochs.items():
         for epoch in history:
@@ -120,6 +127,30 @@ def log_results(
     )
     get_run_logger().info(
         "%s v%s is %s: %s", name, registered.version, decision.alias, decision.reason
+    )
+    line = make_model_line(
+        task,
+        name,
+        registered.version,
+        run.run_id,
+        metrics=dict(metrics),
+        unit=unit,
+        note=decision.reason,
+    )
+    outwait(
+        create_markdown_artifact,
+        training_markdown(
+            line,
+            alias=decision.alias,
+            metrics=metrics,
+            experiment=f"{dataset}/{task}",
+            run_page=run.page,
+            pictures=first_pictures(read_figures(run.tracker, run.run_id), SHOWN),
+            left_out=left_out,
+            seconds=seconds,
+        ),
+        key=f"training-{name}",
+        description=f"{name} v{registered.version}: {decision.alias}",
     )
     if decision.promote:
         tell_promotion(

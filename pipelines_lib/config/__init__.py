@@ -1,7 +1,7 @@
 """What a run does: frozen pydantic models that are also the flows' parameters."""
 
 from pipelines_lib.config.backtest import BacktestConfig
-from pipelines_lib.config.base import Config
+from pipelines_lib.config.base import AnyDatasetName, Config, DatasetName
 from pipelines_lib.config.classifier import (
     ClassifierConfig,
     LinearConfig,
@@ -24,10 +24,12 @@ from pipelines_lib.config.training import (
 __all__ = [
     "BAR_COLUMNS",
     "NAIVE_MODELS",
+    "AnyDatasetName",
     "BacktestConfig",
     "ClassifierConfig",
     "Config",
     "DatasetConfig",
+    "DatasetName",
     "DetectorConfig",
     "DocumentsConfig",
     "EventConfig",

@@ -1,8 +1,10 @@
 """The variant of a forecaster that is given the sentiment of documents."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 from pipelines_lib.config.backtest import read_variants
+from pipelines_lib.config.base import shaped
 from pipelines_lib.config.dataset import DatasetConfig
 from pipelines_lib.config.forecaster import ForecasterConfig
 from pipelines_lib.errors import ConfigError
@@ -10,6 +12,8 @@ from pipelines_lib.errors import ConfigError
 WITH_SENTIMENT = "with-sentiment"
 SENTIMENT = "sentiment"
 """What the features of documents are called, or begin with."""
+FEATURES = ("sentiment", "sentiment_count", "sentiment_dispersion", "sentiment_mood")
+SentimentFeature = Annotated[str, shaped(enum=list(FEATURES))]
 
 
 def sentiment_variant(
@@ -30,8 +34,8 @@ def sentiment_variant(
     wrong = [name for name in features if not name.startswith(SENTIMENT)]
     if wrong or not features:
         raise ConfigError(
-            f"sentiment_features has {', '.join(wrong) or 'nothing'}: name some of sentiment, "
-            "sentiment_count, sentiment_dispersion, sentiment_mood"
+            f"sentiment_features has {', '.join(wrong) or 'nothing'}: name some of "
+            f"{', '.join(FEATURES)}"
         )
     have = [name for name in forecaster.features if name.startswith(SENTIMENT)]
     if have:

@@ -2,11 +2,11 @@
 
 import re
 import shlex
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipelines_lib.config.base import Config
+from pipelines_lib.config.base import Config, shaped
 from pipelines_lib.config.forecaster import ForecasterConfig
 from pipelines_lib.config.overrides import apply_overrides
 from pipelines_lib.errors import ConfigError
@@ -14,6 +14,8 @@ from pipelines_lib.errors import ConfigError
 BASE = "base"
 """Name of the config that variants are variants of."""
 VARIANT_NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}"
+VariantText = Annotated[str, shaped(pattern=rf"^\s*{VARIANT_NAME}\s*:.+=")]
+"""A variant as it is written: `NAME: field=value field=value`."""
 SHARED = ("horizon", "sampling_rate")
 """Fields in which variants cannot differ: they are judged on the very same targets."""
 
@@ -22,7 +24,9 @@ class BacktestConfig(Config):
     """Folds whose tests follow each other up to the newest step."""
 
     n_folds: int = Field(4, ge=1, le=100, description="Number of folds.")
-    test_steps: int = Field(60, ge=1, description="Calendar steps that each fold is judged on.")
+    test_steps: int = Field(
+        60, ge=1, le=100_000, description="Calendar steps that each fold is judged on."
+    )
     window: Literal["expanding", "sliding"] = Field(
         "expanding",
         description="expanding: each fold learns from all history before its test; sliding: from "
@@ -31,12 +35,14 @@ class BacktestConfig(Config):
     train_steps: int = Field(
         0,
         ge=0,
+        le=1_000_000,
         description="sliding: calendar steps that a fold learns from, those of validation and "
         "calibration among them.",
     )
     refit_every: int = Field(
         1,
         ge=0,
+        le=100,
         description="Fit anew in every k-th fold and use that model in the folds between; 0: fit "
         "once, before the first.",
     )

@@ -1,11 +1,11 @@
 """What a text classifier is: tokens, network, n-grams, training."""
 
 from collections.abc import Sequence
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipelines_lib.config.base import Config
+from pipelines_lib.config.base import LARGEST_SEED, Config, shaped
 from pipelines_lib.config.training import TrainingConfig
 
 USUAL = {"negative": -1.0, "neutral": 0.0, "positive": 1.0, "0": -1.0, "1": 1.0}
@@ -85,7 +85,7 @@ class TextSplitConfig(Config):
         0.05, gt=0, lt=0.5, description="Share that calibrates and shows when to stop."
     )
     test_share: float = Field(0.1, gt=0, lt=0.5, description="Share that the model is judged on.")
-    seed: int = Field(0, ge=0, description="random: seed of the draw.")
+    seed: int = Field(0, ge=0, le=LARGEST_SEED, description="random: seed of the draw.")
 
 
 class ClassifierConfig(Config):
@@ -116,7 +116,7 @@ class ClassifierConfig(Config):
     members: int = Field(
         1, ge=1, le=20, description="Networks of other seeds whose probabilities are averaged."
     )
-    values: list[str] = Field(
+    values: list[Annotated[str, shaped(pattern=r"^.+=-?[\d.]+$")]] = Field(
         default_factory=list,
         description="Polarity of each class, -1 to 1, one `class=value` each; empty: known of "
         "classes named negative, neutral and positive or 0 and 1, others have none.",

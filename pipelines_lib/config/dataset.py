@@ -1,11 +1,19 @@
 """What a dataset is: where its rows come from, on which calendar, in which columns and units."""
 
 from datetime import UTC, date, datetime
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipelines_lib.config.base import ColumnName, Config, DatasetName, SeriesId
+from pipelines_lib.config.base import (
+    LARGEST_SEED,
+    TIME_PATTERN,
+    ColumnName,
+    Config,
+    DatasetName,
+    SeriesId,
+    shaped,
+)
 from pipelines_lib.config.documents import DocumentsConfig
 
 BAR_COLUMNS = ("open", "high", "low", "close", "volume")
@@ -13,6 +21,10 @@ BAR_COLUMNS = ("open", "high", "low", "close", "volume")
 
 RESERVED_COLUMNS = ("series_id", "time", "year", "repair", "ingest_id", "calendar")
 """Names that a value column cannot have: the lake's own columns, and the feature `calendar`."""
+
+
+WrittenDate = Annotated[date, shaped(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+"""Prefect's server does not look at the format of a schema, only at its pattern."""
 
 
 class SourceConfig(Config):
@@ -50,24 +62,30 @@ class SourceConfig(Config):
         description="files: the column of 0 and 1 that marks anomalous steps, kept as labels; "
         "empty: none. The array test_label of an npz file needs no name.",
     )
-    columns: list[str] = Field(
+    columns: list[Annotated[str, shaped(pattern="^.+=.+$")]] = Field(
         default_factory=list,
         description="files: header mapping, one `theirs=ours` each, e.g. `시가=open`. "
         "English and Korean OHLCV headers need none. The columns of an npz file are c01, c02, ...",
     )
     first_time: str = Field(
         "2000-01-01",
+        json_schema_extra={"pattern": TIME_PATTERN},
         description="files: time of the first step of an npz file, ISO, UTC if it names no zone; "
         "the others follow at the steps of the fixed calendar, train before test.",
     )
     n_series: int = Field(8, ge=1, le=10_000, description="synthetic: number of series.")
     n_steps: int = Field(600, ge=10, le=1_000_000, description="synthetic: steps per series.")
-    seed: int = Field(7, ge=0, description="synthetic: seed of the generator.")
+    seed: int = Field(7, ge=0, le=LARGEST_SEED, description="synthetic: seed of the generator.")
     noise: float = Field(
-        0.1, ge=0, description="synthetic-sine: standard deviation of the noise; amplitude is 1."
+        0.1,
+        ge=0,
+        le=1000,
+        description="synthetic-sine: standard deviation of the noise; amplitude is 1.",
     )
-    trend: float = Field(0.0, description="synthetic-sine: rise per 1,000 steps.")
-    period: int = Field(50, ge=2, description="synthetic-sine: steps per period.")
+    trend: float = Field(
+        0.0, ge=-1000, le=1000, description="synthetic-sine: rise per 1,000 steps."
+    )
+    period: int = Field(50, ge=2, le=100_000, description="synthetic-sine: steps per period.")
     anomalies: bool = Field(
         True, description="synthetic: put anomalies at known places and keep their labels."
     )
@@ -142,11 +160,16 @@ class DatasetConfig(Config):
         description="Minutes by which the fixed calendar's steps lie after a multiple of "
         "step_minutes since 1970-01-01 00:00 UTC, e.g. 7 for steps at hh:07, 5760 for Mondays.",
     )
-    start: date | None = Field(None, description="First date to ingest, inclusive; empty: all.")
-    end: date | None = Field(None, description="Last date to ingest, inclusive; empty: newest.")
+    start: WrittenDate | None = Field(
+        None, description="First date to ingest, inclusive; empty: all."
+    )
+    end: WrittenDate | None = Field(
+        None, description="Last date to ingest, inclusive; empty: newest."
+    )
     price_limit: float = Field(
         0.31,
         ge=0,
+        le=100,
         description="bars: largest believable move of the close between sessions, as a fraction; "
         "a larger one is quarantined; 0: not checked.",
     )

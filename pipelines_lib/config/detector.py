@@ -120,7 +120,9 @@ class DetectorConfig(NetworkConfig):
     threshold: ThresholdConfig = Field(
         default_factory=ThresholdConfig, description="From scores to alarms."
     )
-    events: EventConfig = Field(default_factory=EventConfig, description="From alarms to events.")
+    events: EventConfig = Field(
+        default_factory=EventConfig, description="How alarms become events."
+    )
     split: SplitConfig = Field(default_factory=SplitConfig, description="How history is divided.")
     training: TrainingConfig = Field(
         default_factory=lambda: TrainingConfig(

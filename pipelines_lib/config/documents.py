@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipelines_lib.config.base import DATASET_PATTERN, Config
+from pipelines_lib.config.base import DATASET_PATTERN, LARGEST_SEED, TIME_PATTERN, Config
 from pipelines_lib.errors import ConfigError
 
 
@@ -39,7 +39,9 @@ class DocumentsConfig(Config):
         "the texts have none, are dated default_time, and serve for training alone.",
     )
     default_time: str = Field(
-        "2000-01-01", description="files: time of texts without one, ISO, UTC if it names no zone."
+        "2000-01-01",
+        json_schema_extra={"pattern": TIME_PATTERN},
+        description="files: time of texts without one, ISO, UTC if it names no zone.",
     )
     text_column: str = Field("text", description="files: the column of the text.")
     title_column: str = Field("", description="files: the column of the title; empty: none.")
@@ -61,7 +63,7 @@ class DocumentsConfig(Config):
         False, description="files: the name of the file, without ending, is the class."
     )
     n_documents: int = Field(3000, ge=1, le=1_000_000, description="synthetic: headlines.")
-    seed: int = Field(7, ge=0, description="synthetic: seed of the generator.")
+    seed: int = Field(7, ge=0, le=LARGEST_SEED, description="synthetic: seed of the generator.")
     classifier: str = Field(
         "",
         pattern=f"^$|{DATASET_PATTERN}",

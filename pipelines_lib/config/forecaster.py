@@ -1,13 +1,19 @@
 """What a forecaster is: one config chooses among all networks and baselines."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, WithJsonSchema, model_validator
 
 from pipelines_lib.config.training import NetworkConfig, SplitConfig, TrainingConfig
 
 NAIVE_MODELS = ("last_value", "drift", "seasonal_naive")
 """Models without weights: nothing to train; intervals, judging and bundle are like the others."""
+
+
+FutureFeature = Annotated[
+    Literal["calendar"], WithJsonSchema({"type": "string", "enum": ["calendar"]})
+]
+"""A choice of one so far, which a form would otherwise draw as a constant."""
 
 
 class ForecasterConfig(NetworkConfig):
@@ -55,7 +61,7 @@ class ForecasterConfig(NetworkConfig):
         "epoch of training; falls to 0 in equal steps.",
     )
     teacher_epochs: int = Field(
-        10, ge=1, description="seq2seq: epochs after which no step is given the truth."
+        10, ge=1, le=10_000, description="seq2seq: epochs after which no step is given the truth."
     )
     segment_steps: int = Field(24, ge=1, le=10_000, description="segment: steps in a segment.")
     series_embedding: bool = Field(
@@ -81,7 +87,10 @@ class ForecasterConfig(NetworkConfig):
         "0: the whole lookback.",
     )
     sampling_rate: int = Field(
-        1, ge=1, description="Take every n-th step, in the lookback and in the horizon alike."
+        1,
+        ge=1,
+        le=10_000,
+        description="Take every n-th step, in the lookback and in the horizon alike.",
     )
     horizon: int = Field(5, ge=1, le=10_000, description="Steps ahead that are forecast.")
     target_kind: Literal["level", "log_return"] = Field(
@@ -112,7 +121,7 @@ class ForecasterConfig(NetworkConfig):
         "volume_rank, volatility, calendar; of a dataset whose documents are scored sentiment, "
         "sentiment_count, sentiment_dispersion, sentiment_mood.",
     )
-    future_features: list[Literal["calendar"]] = Field(
+    future_features: list[FutureFeature] = Field(
         default=[], description="What is known of the steps ahead: calendar."
     )
     interval: float = Field(
@@ -125,7 +134,10 @@ class ForecasterConfig(NetworkConfig):
         "conformal_quantile: those, corrected on the calibration rows.",
     )
     season: int = Field(
-        0, ge=0, description="Steps of the seasonal-naive baseline's season; 0: found in the data."
+        0,
+        ge=0,
+        le=1_000_000,
+        description="Steps of the seasonal-naive baseline's season; 0: found in the data.",
     )
     split: SplitConfig = Field(default_factory=SplitConfig, description="How history is divided.")
     training: TrainingConfig = Field(

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from pipelines_lib.config.base import DATASET_PATTERN, Config
+from pipelines_lib.config.base import DATASET_PATTERN, LARGEST_SEED, Config, shaped
 from pipelines_lib.config.space import split_entry
 from pipelines_lib.errors import ConfigError
 
@@ -25,7 +25,7 @@ class SearchConfig(Config):
         pattern=rf"^$|{DATASET_PATTERN}",
         description="Study: one of this name that was begun goes on; empty: the dataset's name.",
     )
-    space: list[Annotated[str, AfterValidator(_well_written)]] = Field(
+    space: list[Annotated[str, AfterValidator(_well_written), shaped(pattern="^.+=.+$")]] = Field(
         default=[
             "cell=lstm|gru",
             "hidden=16..128 log",
@@ -42,7 +42,7 @@ class SearchConfig(Config):
         30, ge=1, le=10_000, description="Trials in all, those of earlier runs of the study too."
     )
     timeout_minutes: float = Field(
-        0.0, ge=0, description="Minutes after which no new trial begins; 0: no limit."
+        0.0, ge=0, le=100_000, description="Minutes after which no new trial begins; 0: no limit."
     )
     sampler: Literal["tpe", "gp", "random"] = Field(
         "tpe",
@@ -50,7 +50,10 @@ class SearchConfig(Config):
         "for few and long trials; random: nobody.",
     )
     n_startup_trials: int = Field(
-        8, ge=1, description="Trials at random before the sampler proposes and the pruner judges."
+        8,
+        ge=1,
+        le=10_000,
+        description="Trials at random before the sampler proposes and the pruner judges.",
     )
     pruner: Literal["median", "none"] = Field(
         "median",
@@ -58,6 +61,9 @@ class SearchConfig(Config):
         "half the trials before it after as many epochs.",
     )
     warmup_epochs: int = Field(
-        3, ge=0, description="median: epochs that every trial takes before it may be ended."
+        3,
+        ge=0,
+        le=10_000,
+        description="median: epochs that every trial takes before it may be ended.",
     )
-    seed: int = Field(0, ge=0, description="Seed of the sampler.")
+    seed: int = Field(0, ge=0, le=LARGEST_SEED, description="Seed of the sampler.")

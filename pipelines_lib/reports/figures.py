@@ -22,6 +22,7 @@ BARS = 24
 """Steps ahead beyond which lines say more than bars."""
 LEGEND_COLUMNS = 6
 DPI = 110
+DATA_URI = "data:image/png;base64,"
 
 
 def draw_forecast_path(
@@ -136,7 +137,7 @@ def as_data_uri(figure: Figure) -> str:
     """Return a figure as a data URI, so that a page needs no second file."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return DATA_URI + base64.b64encode(buffer.getvalue()).decode()
 
 
 def make_axes(title: str, unit: str, *, dates: bool = True) -> tuple[Figure, Axes]:

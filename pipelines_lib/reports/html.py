@@ -7,7 +7,8 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 
 from pipelines_lib.reports.model_lines import model_sentence
 from pipelines_lib.reports.sentiment_lines import scored_sentence, texts_sentence
-from pipelines_lib.reports.summary import NightSummary, number, rule_counts, series_news
+from pipelines_lib.reports.summary import NightSummary, rule_counts, series_news
+from pipelines_lib.reports.text import number
 from pipelines_lib.reports.words import ShadedText
 
 NAMES = 20

@@ -2,15 +2,11 @@
 
 from dataclasses import dataclass, field
 
-from pipelines_lib.reports.event_lines import EventLine, events_to_markdown
-from pipelines_lib.reports.model_lines import ModelLine, model_sentence
+from pipelines_lib.reports.event_lines import EventLine
+from pipelines_lib.reports.model_lines import ModelLine
 from pipelines_lib.reports.sentiment_lines import (
     TextNews,
-    scored_sentence,
-    texts_sentence,
-    texts_to_markdown,
 )
-from pipelines_lib.reports.text import cell_text, number, one_line
 
 OUTCOMES = {
     "repair": "repaired",
@@ -132,6 +128,8 @@ class NightSummary:
     """Of a dataset with documents."""
     report: str = ""
     run_id: str = ""
+    run_page: str = ""
+    """The run's address on MLflow's page; empty: no server is known."""
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -179,66 +177,3 @@ def series_news(night: NightSummary, *, limit: int) -> list[tuple[str, str]]:
 def _first(texts: list[str], limit: int) -> str:
     rest = len(texts) - limit
     return "; ".join(texts[:limit]) + (f"; and {rest:,} more" if rest > 0 else "")
-
-
-def to_markdown(night: NightSummary) -> str:
-    """Return the night as markdown, for the Prefect artifact."""
-    news, lines = night.texts, [f"# {night.dataset}: night of {night.newest}", ""]
-    if night.has_series:
-        lines += [
-            f"- **Ingest**: {ingest_sentence(night)}",
-            f"- **Lake**: {night.total_rows:,} rows of {night.n_series:,} series; repaired: "
-            f"{rule_counts(night.repaired)}; quarantined: {rule_counts(night.quarantined)}",
-        ]
-    lines += [f"- **{title}**: {one_line(text)}" for title, text in series_news(night, limit=5)]
-    lines += [f"- **{m.name} v{m.version}**: {model_sentence(m)}" for m in night.models]
-    if night.has_series:
-        lines += [
-            f"- **Forecasts**: {night.n_forecast_series:,} series",
-            f"- **Events**: {night.n_events:,}, of them new tonight {night.n_new_events:,}, "
-            f"alerts {night.n_alerts:,}",
-        ]
-    if news is not None:
-        lines.append(f"- **Documents**: {texts_sentence(news)}")
-        lines += [f"- **Sentiment**: {scored_sentence(news)}"] if news.scorer else []
-    lines += [
-        *[f"- **Skipped**: {text}" for text in night.skipped],
-        f"- **Report**: `{night.report}`",
-        "",
-    ]
-    if night.realised:
-        r = night.realised
-        lines += [
-            f"Earlier forecasts that came true since: {r.n:,}; MAE {number(r.mae)} against "
-            f"{number(r.last_value_mae)} of the last value (skill {r.skill_pct:+.1f} %); "
-            f"{r.coverage_pct:.0f} % within the {r.interval_pct:.0f} % interval.",
-            "",
-        ]
-    if night.forecasts:
-        lines += [
-            f"| series | last {night.target} | next | {night.interval_pct:.0f} % interval "
-            f"| in {len(night.forecasts[0].values)} steps |",
-            "|---|---:|---:|---|---:|",
-        ]
-        lines += [
-            f"| {f.series_id} | {number(f.last_value)} | {number(f.values[0])} "
-            f"| {number(f.lower[0])} to {number(f.upper[0])} | {f.change_pct:+.2f} % |"
-            for f in night.forecasts[:20]
-        ]
-        lines.append("")
-    if news is not None:
-        lines += texts_to_markdown(news)
-    if night.events:
-        lines += events_to_markdown(night.events, night.words, dataset=night.dataset)
-    if night.rules:
-        lines += ["| rule | what happened | count | newest | reason |", "|---|---|---:|---|---|"]
-        for rule in night.rules:
-            texts = f"{cell_text(rule.example)} | {cell_text(rule.reason)}"
-            lines.append(f"| {rule.rule} | {rule.outcome} | {rule.rows:,} | {texts} |")
-        lines.append("")
-    if problems := {**night.failures, **night.left_out}:
-        lines += ["| series without a result | why |", "|---|---|"]
-        lines += [
-            f"| {cell_text(name)} | {cell_text(why)} |" for name, why in list(problems.items())[:50]
-        ]
-    return "\n".join(lines)

@@ -17,6 +17,11 @@ def number(value: float) -> str:
     return f"{value:,.1f}" if size >= 100 else f"{value:,.2f}" if size >= 10 else f"{value:.3g}"
 
 
+def three_figures(value: float) -> str:
+    """Return a value with three figures, zeros among them: in a column 2.70 stands under 2.71."""
+    return f"{value:#.3g}" if 1e-3 <= abs(value) < 10 else number(value)
+
+
 def cell_text(text: str) -> str:
     """Return a text that cannot break out of a cell of a markdown table."""
     return one_line(text.replace("|", "/"))

@@ -1,12 +1,15 @@
 """A backtest in plain values and sentences: what is real, and what cannot be told from nothing."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pipelines_lib.comparison import SIGNIFICANT, PairedTest, skill_pct
 from pipelines_lib.config.backtest import BASE
 from pipelines_lib.forecasting.backtest import BacktestResult
 from pipelines_lib.forecasting.evaluation import name_model
-from pipelines_lib.reports.summary import number
+from pipelines_lib.reports.artifact import picture_lines, problem_lines, run_sentence
+from pipelines_lib.reports.html import Picture
+from pipelines_lib.reports.text import three_figures
 
 WORDS = {
     "last_value": "the last value",
@@ -39,7 +42,7 @@ class MethodLine:
         """Return the line as text, in the order of COLUMNS."""
         shares = ("skill_pct", "coverage_pct", "direction_pct")
         values = [self.metrics.get(name) for name in ("mase", "mae", "rmse")]
-        written = ["" if value is None else _figure(value) for value in values]
+        written = ["" if value is None else three_figures(value) for value in values]
         for name in shares:
             value = self.metrics.get(name)
             sign = "+" if name == "skill_pct" else ""
@@ -91,11 +94,6 @@ class BacktestSummary:
         best = next(line.name for line in self.lines if line.model == "baseline")
         shown = self.verdicts[: 1 if best == "last value" else 2]
         return "; ".join(verdict.sentence for verdict in shown)
-
-
-def _figure(value: float) -> str:
-    """Return a value with three figures, zeros among them: in a column 2.70 stands under 2.71."""
-    return f"{value:#.3g}" if 1e-3 <= abs(value) < 10 else number(value)
 
 
 def summarise_backtest(
@@ -223,8 +221,14 @@ def _order(name: str, metrics: dict[str, float]) -> list[Verdict]:
     return [Verdict(sentence, p < SIGNIFICANT)]
 
 
-def to_markdown(summary: BacktestSummary) -> str:
-    """Return a backtest as markdown, for the Prefect artifact and MLflow."""
+def to_markdown(
+    summary: BacktestSummary, *, run_page: str = "", pictures: Sequence[Picture] = ()
+) -> str:
+    """Return a backtest as markdown, for MLflow and, with pictures, for the Prefect artifact.
+
+    `run_page` is the run's address on MLflow's page; empty: no server is known.
+    """
+    run = run_sentence(summary.run_id, run_page, f"{summary.dataset}/backtest")
     lines = [
         f"# {summary.dataset}: backtest of {summary.target}",
         "",
@@ -237,7 +241,10 @@ def to_markdown(summary: BacktestSummary) -> str:
         "",
         *[f"- **{told(v)}**: {v.sentence}" for v in summary.verdicts],
         *([f"- **Final fit**: {summary.final}"] if summary.final else []),
-        *[f"- **Left out**: {name}, {why}" for name, why in list(summary.left_out.items())[:20]],
+        f"- **MLflow run**: {run}",
+        "",
+        *picture_lines(pictures),
+        *problem_lines(summary.left_out),
     ]
     return "\n".join(lines)
 

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import mlflow
 from mlflow import MlflowClient
 from mlflow.data.meta_dataset import MetaDataset
 from mlflow.data.sources import LocalArtifactDatasetSource  # type: ignore[attr-defined]
-from mlflow.entities import DatasetInput, InputTag, Metric, Param
+from mlflow.entities import DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from pydantic import BaseModel
 
@@ -32,6 +33,7 @@ class Tracker:
     def __init__(self, settings: Settings) -> None:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         self.uri = settings.mlflow_location
+        self.page = settings.mlflow_page or self.uri
         self._artifacts: Path | None = None
         if self.uri.startswith("sqlite:"):
             settings.mlflow_dir.mkdir(parents=True, exist_ok=True)
@@ -98,6 +100,16 @@ class Run:
         self.tracker, self.client = tracker, tracker.client
         self.run_id, self.experiment_id = run_id, experiment_id
 
+    @property
+    def page(self) -> str:
+        """Return the run's address on MLflow's page; empty where no server is known."""
+        if not self.tracker.page.startswith(("http://", "https://")):
+            return ""
+        server = urlsplit(self.tracker.page)
+        host = server.netloc.rpartition("@")[2]  # a password in the address is not for a page
+        place = f"{server.scheme}://{host}{server.path.rstrip('/')}"
+        return f"{place}/#/experiments/{self.experiment_id}/runs/{self.run_id}"
+
     def log_config(self, config: BaseModel, prefix: str = "") -> None:
         """Log a resolved config: as flat parameters to compare, and whole as config.json."""
         flat = _flattened(config.model_dump(mode="json"), prefix)
@@ -142,9 +154,9 @@ class Run:
         self.client.log_artifact(self.run_id, str(path), folder or None)
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
-        """Set tags."""
-        for name, value in tags.items():
-            self.client.set_tag(self.run_id, name, value)
+        """Set tags, all in one request."""
+        if tags:
+            self.client.log_batch(self.run_id, tags=[RunTag(*tag) for tag in tags.items()])
 
 
 def _flattened(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:

@@ -66,14 +66,15 @@ def store_job(home, name, *, flow="nightly", schedules=(), **parameters):
 def left_of(family, seconds=20):
     """Return the commands of the processes that do not end by themselves in time."""
     _, alive = psutil.wait_procs(family, timeout=seconds)
-    left = []
-    for process in alive:
-        try:  # one that has ended and whom nobody has asked how is left of nothing
-            if process.status() != psutil.STATUS_ZOMBIE:
-                left.append(" ".join(process.cmdline()))
-        except psutil.NoSuchProcess:
-            continue
-    return left
+    return [command for process in alive if (command := command_of(process))]
+
+
+def command_of(process):
+    """Return the command of a process; empty: it has ended, though nobody has asked how."""
+    try:
+        return " ".join(process.cmdline())
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return ""
 
 
 @dataclass
@@ -204,4 +205,4 @@ class Served:
     def processes(self, words):
         """Return the processes below it whose command has these words."""
         family = psutil.Process(self.process.pid).children(recursive=True)
-        return [each for each in family if words in " ".join(each.cmdline())]
+        return [each for each in family if words in command_of(each)]

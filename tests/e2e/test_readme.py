@@ -48,6 +48,15 @@ TESTED = {
     "tidewatch quarantine krx-live": "test_run_krx_live_by_a_mirror",
     "tidewatch jobs": "test_jobs_lists_every_job",
     "tidewatch models": "test_make_demo_ends_with_a_summary_and_changes_nothing_when_repeated",
+    "tidewatch status": "test_status_names_the_night_and_the_series_that_are_absent",
+    "tidewatch status --json": "test_status_names_the_night_and_the_series_that_are_absent",
+    "tidewatch up": "test_up_says_where_the_pages_are_and_they_answer",
+    "PREFECT_API_URL=http://127.0.0.1:4200/api tidewatch up --no-servers": (
+        "test_up_without_servers_joins_those_that_run"
+    ),
+    "tidewatch backup /backup/tidewatch-2026-01-02": (
+        "test_ctrl_c_during_a_run_leaves_no_process_and_what_was_backed_up_goes_on"
+    ),
     "tidewatch doctor": "test_doctor_finds_all_well",
     "tidewatch page prefect": "test_serve_shows_scheduled_runs_and_runs_on_demand",
     "tidewatch page mlflow": "test_page_mlflow_answers",

@@ -1,6 +1,7 @@
 """`tidewatch up`: everything starts, survives what is killed, and ends without a trace."""
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -12,9 +13,13 @@ import requests
 from pipelines_lib.lake import Lake
 from pipelines_lib.tables import FORECASTS
 from tests.e2e.served import Served, left_of, store_job
-from tests.support import BIN, ROOT, clean_environment
+from tests.support import BIN, ROOT, clean_environment, wait_for
 
 pytestmark = pytest.mark.e2e
+
+
+def read_forecasts(home, dataset):
+    return Lake(str(home / "lake")).read_rows(dataset, FORECASTS)
 
 
 @pytest.fixture(scope="module")
@@ -113,20 +118,24 @@ def test_servers_that_are_killed_come_back_and_the_run_survives(served):
         "the servers are back",
     )
     assert served.wait_ended(run)["name"] == "Completed"
-    lake = Lake(str(served.home / "lake"))
-    assert lake.read_rows("other", FORECASTS)["series_id"].nunique() == 8
+    assert read_forecasts(served.home, "other")["series_id"].nunique() == 8
 
 
-def test_ctrl_c_during_a_run_leaves_no_process_and_tells_the_run(served):
+def test_ctrl_c_during_a_run_leaves_no_process_and_what_was_backed_up_goes_on(served, tmp_path):
     run = served.run("small")
     served.wait_running(run)
-    code, left = served.stop()
-    assert (code, left) == (0, [])
-    assert served.said().count("Traceback") == 0
-    served.start()  # the next start finds it told, its place free, and goes on
-    state = served.look(run)["state"]
-    assert state["type"] in ("CRASHED", "CANCELLED")
+    copy = tmp_path / "copy"
+    command = [BIN / "tidewatch", "backup", copy]
+    subprocess.run(command, cwd=ROOT, env=served.environment, check=True, timeout=120)
+    assert served.stop() == (0, [])
+    assert "Traceback" not in served.said()
+    shutil.rmtree(served.home)
+    shutil.copytree(copy, served.home)  # it goes on as of the backup, in the middle of a run
+    served.start()
+    assert served.wait_ended(run)["type"] == "CRASHED"
+    before = read_forecasts(served.home, "small")
     assert served.wait_ended(served.run("small"))["name"] == "Completed"
+    assert read_forecasts(served.home, "small").equals(before)  # nothing was lost, nothing is new
 
 
 def test_up_that_is_killed_takes_all_with_it(served):
@@ -136,6 +145,22 @@ def test_up_that_is_killed_takes_all_with_it(served):
     served.process.kill()
     served.process.wait()
     assert left_of(family) == []
+
+
+def test_up_without_servers_joins_those_that_run(tmp_path, start, free_port):
+    home, api = tmp_path / "home", f"http://127.0.0.1:{free_port}/api"
+    words = [BIN / "tidewatch", "page", "prefect", "--port", str(free_port)]
+    server = start(words, clean_environment(home))
+    wait_for(lambda: requests.get(f"{api}/health", timeout=2).ok, seconds=120, what="server up")
+    joining = Served(home, {"PREFECT_API_URL": api})
+    joining.api = api
+    try:
+        joining.start("--no-servers")
+        assert not joining.processes("server start")
+        assert joining.stop() == (0, [])
+        assert server.poll() is None
+    finally:
+        joining.end()
 
 
 def test_up_without_servers_asks_for_the_address(tidewatch):

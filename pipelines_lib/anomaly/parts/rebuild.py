@@ -82,7 +82,8 @@ def fit_pca(data: WindowData, origins: np.ndarray, *, lookback: int, seed: int) 
     if (windows == windows[0]).all():  # they have no variance to hold
         return PCAPart(windows[0], np.zeros_like(windows[:1]), lookback)
     fitted = PCA(n_components=PCA_VARIANCE, svd_solver="full", random_state=seed).fit(windows)
-    return PCAPart(fitted.mean_, fitted.components_, lookback)
+    # Laid out as a bundle gives them back: on some processors the layout moves the last bits.
+    return PCAPart(fitted.mean_, np.ascontiguousarray(fitted.components_), lookback)
 
 
 def pca_lookback(lookback: int, n_features: int) -> int:

@@ -52,7 +52,7 @@ def test_parse_space_reads_what_a_dimension_writes():
         ("hidden=1.5..3", "valid integer"),
         ("hidden=8..4", "8 must be finite and below 4"),
         ("hidden=8..8", "8 must be finite and below 8"),
-        ("clip_norm=1..inf", "1 must be finite"),
+        ("clip_norm=1..inf", "less than or equal to 1000000 .got 'inf'"),
         ("dropout=0..0.5 log", "a logarithmic range begins above 0"),
         ("dropout=0..1", "less than 1 .got '1'"),
         ("cell=lstm|gnu", "'lstm', 'gru' or 'rnn' .got 'gnu'"),

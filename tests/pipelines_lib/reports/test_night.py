@@ -11,7 +11,7 @@ from pipelines_lib.lake import Lake, MergeCounts
 from pipelines_lib.reports.html import render_html
 from pipelines_lib.reports.night import draw_forecasts, summarise_night
 from pipelines_lib.reports.night_events import read_night_events
-from pipelines_lib.reports.summary import to_markdown
+from pipelines_lib.reports.night_markdown import to_markdown
 from pipelines_lib.tables import FORECASTS, observations_table
 
 DAY = datetime(2024, 1, 2, tzinfo=UTC)

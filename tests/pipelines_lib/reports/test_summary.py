@@ -4,16 +4,16 @@ import pytest
 
 from pipelines_lib.reports.event_lines import EventLine
 from pipelines_lib.reports.model_lines import ModelLine, make_model_line, model_sentence
+from pipelines_lib.reports.night_markdown import to_markdown
 from pipelines_lib.reports.summary import (
     ForecastLine,
     Realised,
     acted_counts,
     ingest_sentence,
-    number,
     rule_counts,
     series_news,
-    to_markdown,
 )
+from pipelines_lib.reports.text import number
 
 
 @pytest.mark.parametrize(

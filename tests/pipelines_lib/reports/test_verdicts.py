@@ -129,7 +129,7 @@ def test_summarise_backtest_puts_variants_before_baselines(result):
     assert "| last value | baseline |" in text
     assert "- **Unproven**: still cannot be told from the last value" in text
     assert "- **Final fit**: v2 is challenger" in text
-    assert "- **Left out**: E, too short" in text
+    assert "| E | too short |" in text
 
 
 def test_backtest_headline_tells_of_the_best_baseline_too(result):
