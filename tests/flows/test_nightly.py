@@ -110,7 +110,7 @@ def test_nightly_notes_what_it_owes_and_it_stands(first_night):
     assert noted.expected == ("SYN001", "SYN002", "SYN003", "SYN004")
     assert (noted.left_out, noted.started_by) == ({}, PERSON)
     with get_client(sync_client=True) as client:
-        assert client.read_flow_run(noted.flow_run_id).name == "nightly market"
+        assert client.read_flow_run(noted.flow_run_id).name.startswith("nightly market 20")
     assert find_absent_forecasts(lake, "market", origin=noted.time, night=noted) == []
 
 
