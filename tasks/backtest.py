@@ -5,12 +5,11 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from prefect import task
-from prefect.artifacts import create_markdown_artifact
 from prefect.logging import get_run_logger
 
 from pipelines_lib.config import BacktestConfig, ForecasterConfig
 from tasks.context import Context, may_pass, open_context
-from tasks.patience import outwait
+from tasks.pages import leave_page
 from tasks.progress import epoch_progress, series_progress
 from tasks.train import EXAMPLE_STEPS, read_inputs
 from tasks.training_run import sentiment_version, tell_promotion
@@ -290,8 +289,7 @@ def _leave_artifact(context: Context, summary: "BacktestSummary") -> None:
 
     pictures = first_pictures(read_figures(context.tracker, summary.run_id), SHOWN)
     run = Run(context.tracker, summary.run_id, context.tracker.experiment_id(summary.dataset, TASK))
-    outwait(
-        create_markdown_artifact,
+    leave_page(
         to_markdown(summary, run_page=run.page, pictures=pictures),
         key=f"backtest-{summary.dataset}",
         description=f"{summary.dataset}: backtest until {summary.last}",

@@ -9,7 +9,6 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from prefect import task
-from prefect.artifacts import create_markdown_artifact
 
 from tasks.context import Context, may_pass, open_context
 from tasks.detect import Detection
@@ -17,7 +16,7 @@ from tasks.documents import IngestedTexts
 from tasks.forecast import Forecast
 from tasks.ingest import Ingested
 from tasks.night_texts import gather_texts
-from tasks.patience import outwait
+from tasks.pages import leave_page
 from tasks.sentiment import Scored
 from tasks.training_run import Trained
 
@@ -140,8 +139,7 @@ def write_report(
         run.log_metrics({k: v for each in (*arrived, _metrics(night)) for k, v in each.items()})
         run.set_tags(_table_versions(context, declared))
         run.set_tags({f"champion.{m.task}": f"{m.name} v{m.version}" for m in models})
-    outwait(
-        create_markdown_artifact,
+    leave_page(
         to_markdown(night, pictures=choose_pictures(sections[0].pictures, pictures)),
         key=f"night-{dataset}",
         description=f"{dataset}: night of {night.newest}",

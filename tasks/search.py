@@ -5,12 +5,11 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from prefect import task
-from prefect.artifacts import create_markdown_artifact
 from prefect.logging import get_run_logger
 
 from pipelines_lib.config import ForecasterConfig, SearchConfig
 from tasks.context import Context, may_pass, open_context
-from tasks.patience import outwait
+from tasks.pages import leave_page
 from tasks.progress import series_progress
 from tasks.training_run import sentiment_version
 from tasks.turns import takes_gpu
@@ -234,8 +233,7 @@ def _leave_artifact(run: "Run", searched: Searched) -> None:
     from pipelines_lib.reports.search_artifact import SHOWN, search_markdown
     from pipelines_lib.tracking import read_figures
 
-    outwait(
-        create_markdown_artifact,
+    leave_page(
         search_markdown(
             study=searched.study,
             trials=searched.trials,

@@ -6,14 +6,13 @@ from datetime import UTC, datetime
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from prefect.artifacts import create_markdown_artifact
 from prefect.logging import get_run_logger
 
 from pipelines_lib.alerts import PROMOTED, Alert
 from pipelines_lib.config import ClassifierConfig, DetectorConfig, ForecasterConfig
 from tasks.alerts import raise_alerts
 from tasks.context import Context
-from tasks.patience import outwait
+from tasks.pages import leave_page
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -137,8 +136,7 @@ def log_results(
         unit=unit,
         note=decision.reason,
     )
-    outwait(
-        create_markdown_artifact,
+    leave_page(
         training_markdown(
             line,
             alias=decision.alias,

@@ -178,6 +178,8 @@ WRONG = [
     ("train_detector", {"dataset": "x y"}, "does not match"),
     ("train_detector", {"detector": {"parts": ["magic"]}}, "'magic' is not one of"),
     ("train_classifier", {"classifier": {"values": ["good"]}}, "'good' does not match"),
+    ("forecast", {"dataset": "../.."}, "does not match"),
+    ("detect", {"dataset": "a;b"}, "does not match"),
     ("maintain", {"dataset": "../.."}, "does not match"),
     ("maintain", {"keep_hours": 0}, "0 is less than the minimum of 1"),
     ("backtest", {"variants": ["layers=2"]}, "'layers=2' does not match"),
