@@ -14,7 +14,7 @@ from pipelines_lib.lake import Lake
 from tests.absence import store_job
 from tests.support import BIN, clean_environment, wait_for
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]  # it waits for a minute that is due
 
 JOB = "waves-nightly"
 DATASET = {
