@@ -50,7 +50,7 @@ def test_status_names_the_night_and_the_series_that_are_absent(
         lambda: requests.get(f"{page}/api/health", timeout=2).ok, seconds=120, what="server up"
     )
     server = {"PREFECT_API_URL": f"{page}/api"}
-    due = (datetime.now(UTC) + timedelta(seconds=90)).replace(second=0, microsecond=0)
+    due = (datetime.now(UTC) + timedelta(seconds=150)).replace(second=0, microsecond=0)
     cron = {"cron": f"{due.minute} {due.hour} * * *", "timezone": "UTC"}
     parameters = {"dataset": DATASET, "forecaster": FORECASTER, "detect": False}
     store_job(home, name=JOB, schedules=[cron], parameters=parameters)
