@@ -1,6 +1,7 @@
-"""What flow runs are called: what they do, to which dataset, and for which day."""
+"""What runs are called: what they do, to which dataset, and for which day."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 from prefect.runtime import flow_run
 
@@ -19,3 +20,16 @@ def dated(words: str) -> Callable[[], str]:
         return f"{told} {flow_run.scheduled_start_time:%Y-%m-%d}"
 
     return name
+
+
+def training_name(model: str, kind: str, *, seed: int, until: datetime | None = None) -> str:
+    """Return what names a training on MLflow's page: what tells it from others of its model.
+
+    Args:
+        model: Name of the registered model, such as `demo-forecaster`.
+        kind: Its network, such as `last-step LSTM 64`.
+        seed: Seed of the training.
+        until: Newest time of the data that it has learnt from, UTC; None: not told.
+    """
+    day = f" {until:%Y-%m-%d}" if until else ""
+    return f"{model} {kind}{day} seed {seed}"

@@ -8,6 +8,7 @@ from prefect.logging import get_run_logger
 
 from pipelines_lib.config import ClassifierConfig
 from tasks.context import may_pass, open_context
+from tasks.names import training_name
 from tasks.progress import epoch_progress
 from tasks.training_run import Trained, log_inputs, log_results
 from tasks.turns import takes_gpu
@@ -59,7 +60,8 @@ def train_classifier_model(dataset: str, config: ClassifierConfig) -> Trained:
     declared, name = context.dataset(dataset), classifier_name(dataset)
     version = context.lake.table_version(dataset, DOCUMENTS)
     texts = read_labelled(context.lake, dataset)
-    with context.tracker.run(dataset, TASK, name=f"{name} seed {config.training.seed}") as run:
+    called = training_name(name, f"LSTM {config.hidden}", seed=config.training.seed)
+    with context.tracker.run(dataset, TASK, name=called) as run:
         path = log_inputs(
             context,
             run,

@@ -8,6 +8,7 @@ from prefect.logging import get_run_logger
 
 from pipelines_lib.config import DetectorConfig, ForecasterConfig
 from tasks.context import Context, may_pass, open_context
+from tasks.names import training_name
 from tasks.progress import epoch_progress
 from tasks.training_run import Trained, log_inputs, log_results
 from tasks.turns import takes_gpu
@@ -41,10 +42,9 @@ def train_forecaster_model(dataset: str, config: ForecasterConfig) -> Trained:
 
     context, began = open_context(), perf_counter()
     declared, panel, version = read_inputs(context, dataset)
-    name = forecaster_name(dataset)
-    with context.tracker.run(
-        dataset, "forecast", name=f"{name} seed {config.training.seed}"
-    ) as run:
+    name, kind = forecaster_name(dataset), f"{name_model(config)} {config.hidden}"
+    called = training_name(name, kind, seed=config.training.seed, until=panel.newest_time)
+    with context.tracker.run(dataset, "forecast", name=called) as run:
         path = log_inputs(
             context,
             run,
@@ -131,8 +131,9 @@ def train_detector_model(dataset: str, config: DetectorConfig) -> Trained:
     declared, panel, version = read_inputs(context, dataset)
     verdicts = read_verdicts(context.lake, dataset)
     labels = correct_labels(context.lake.read_rows(dataset, LABELS), verdicts, panel.calendar)
-    name = detector_name(dataset)
-    with context.tracker.run(dataset, "detect", name=f"{name} seed {config.training.seed}") as run:
+    name, kind = detector_name(dataset), f"{'+'.join(config.parts)} {config.hidden}"
+    called = training_name(name, kind, seed=config.training.seed, until=panel.newest_time)
+    with context.tracker.run(dataset, "detect", name=called) as run:
         path = log_inputs(
             context,
             run,

@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 from deployments.jobs import read_jobs
 from tests.e2e.browser import PATIENCE_MS, keep_picture, open_chromium, open_page, starting_with
 from tests.e2e.served import SMALL, Served, store_job
+from tests.support import wait_for
 
 pytestmark = pytest.mark.e2e
 
@@ -112,11 +113,15 @@ def test_every_field_of_a_form_is_drawn_as_what_it_is(served, page, flow):
     jobs = served.deployments().values()
     job = next(each for each in jobs if each["entrypoint"].split(".")[1] == flow)
     page.goto(f"{served.prefect}/deployments/deployment/{job['id']}/run")
-    expect(page.get_by_role("button", name="Submit")).to_be_visible()
-    drawn = page.get_by_role("main").inner_text()
-    assert [title for title in titles_of(job["parameter_openapi_schema"]) if title not in drawn] == []
+    titles, drawn = titles_of(job["parameter_openapi_schema"]), set()
+
+    def draws_all():
+        text = page.get_by_role("main").inner_text().replace(" (Optional)", "")
+        drawn.update(text.splitlines())
+        return titles <= drawn
+
+    wait_for(draws_all, seconds=60, what=f"the form of {flow} with all of its fields")
     assert page.locator(JSON_EDITOR).count() == 0
-    assert "Invalid" not in drawn
     page.get_by_role("button", name="Open menu").first.click()
     page.get_by_role("menuitem", name="Use JSON Input").click()
     expect(page.locator(JSON_EDITOR)).to_have_count(1)  # so it would have been seen
@@ -163,7 +168,7 @@ def test_two_trainings_can_be_compared(served, night, page, pictures):
     page.get_by_role("button", name="Compare").click()
     expect(page.get_by_role("heading", name="Comparing 2 Runs from 1 Experiment")).to_be_visible()
     expect(page.get_by_role("row", name="hidden 8 4")).to_be_visible()
-    expect(page.get_by_role("row", name=starting_with("mase "))).to_be_visible()
+    expect(page.get_by_role("link", name="coverage_pct")).to_be_visible()
 
 
 def test_figures_and_champion_stand_on_their_pages(served, night, page, pictures):
