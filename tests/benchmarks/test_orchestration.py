@@ -27,6 +27,7 @@ def test_stage_seconds_reads_both_ways():
 
 
 @pytest.mark.e2e
+@pytest.mark.slow
 def test_a_flow_does_the_work_of_the_library_calls_in_few_task_runs(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.orchestration", "--synthetic"],

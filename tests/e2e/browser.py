@@ -37,7 +37,7 @@ def open_chromium():
 
 @contextmanager
 def open_page(chromium):
-    """Open a page in Seoul's time; what it asks of the outside world never gets an answer.
+    """Open a page in Seoul's time; what it asks of the outside world is cut off.
 
     At the end it must have asked nobody outside but KNOWN_OUTSIDE.
     """
@@ -46,7 +46,12 @@ def open_page(chromium):
         viewport={"width": 1400, "height": 900}, timezone_id="Asia/Seoul", locale="en-US"
     )
     context.set_default_timeout(PATIENCE_MS)
-    context.route(OUTSIDE, lambda route: outside.add(urlsplit(route.request.url).hostname))
+
+    def cut_off(route):
+        outside.add(urlsplit(route.request.url).hostname)
+        route.abort()
+
+    context.route(OUTSIDE, cut_off)
     try:
         yield context.new_page()
         assert outside <= KNOWN_OUTSIDE

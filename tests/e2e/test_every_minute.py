@@ -7,7 +7,7 @@ import requests
 
 from tests.e2e.served import Served, store_job
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(1500)]
 
 
 def test_a_job_due_each_minute_runs_three_times_without_overlap(tmp_path):

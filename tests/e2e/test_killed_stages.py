@@ -11,7 +11,7 @@ from pipelines_lib.tables import EVENTS, FORECASTS, SCORES, observations_table
 from tests.e2e.served import store_job
 from tests.support import BIN, ROOT, clean_environment
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(1500)]
 
 STAGES = (
     "rows of 3 series fetched",  # in the ingest, before it ends

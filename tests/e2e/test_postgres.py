@@ -13,7 +13,7 @@ import requests
 from tests.e2e.served import Served, free_ports, store_job
 from tests.support import BIN, wait_for
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(1500)]
 
 
 @pytest.fixture

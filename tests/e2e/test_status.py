@@ -14,7 +14,7 @@ from pipelines_lib.lake import Lake
 from tests.absence import store_job
 from tests.support import BIN, clean_environment, wait_for
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]  # it waits for a minute that is due
 
 JOB = "waves-nightly"
 DATASET = {
@@ -50,7 +50,7 @@ def test_status_names_the_night_and_the_series_that_are_absent(
         lambda: requests.get(f"{page}/api/health", timeout=2).ok, seconds=120, what="server up"
     )
     server = {"PREFECT_API_URL": f"{page}/api"}
-    due = (datetime.now(UTC) + timedelta(seconds=90)).replace(second=0, microsecond=0)
+    due = (datetime.now(UTC) + timedelta(seconds=150)).replace(second=0, microsecond=0)
     cron = {"cron": f"{due.minute} {due.hour} * * *", "timezone": "UTC"}
     parameters = {"dataset": DATASET, "forecaster": FORECASTER, "detect": False}
     store_job(home, name=JOB, schedules=[cron], parameters=parameters)
