@@ -23,7 +23,9 @@ def dated(words: str) -> Callable[[], str]:
 
 
 def training_name(model: str, kind: str, *, seed: int, until: datetime | None = None) -> str:
-    """Return what names a training on MLflow's page: what tells it from others of its model.
+    """Return what names a training on MLflow's page.
+
+    What tells it from others of its model comes first: lists of runs cut a name after 20 letters.
 
     Args:
         model: Name of the registered model, such as `demo-forecaster`.
@@ -32,4 +34,4 @@ def training_name(model: str, kind: str, *, seed: int, until: datetime | None = 
         until: Newest time of the data that it has learnt from, UTC; None: not told.
     """
     day = f" {until:%Y-%m-%d}" if until else ""
-    return f"{model} {kind}{day} seed {seed}"
+    return f"{kind}{day} {model} seed {seed}"
