@@ -7,7 +7,6 @@ so that pictures are few and small; the HTML report and MLflow have them whole.
 import base64
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
 from PIL import Image
 from PIL.Image import Resampling
@@ -92,8 +91,8 @@ def run_sentence(run_id: str, run_page: str, experiment: str) -> str:
 
 
 def file_sentence(path: str) -> str:
-    """Say where a file lies, with a link for browsers that follow links to files."""
-    return f"`{path}` ([open]({Path(path).as_uri()}))" if path else "none"
+    """Say where a file lies; no link, for a page that came from a server opens no file."""
+    return f"`{path}`" if path else "none"
 
 
 def problem_lines(problems: Mapping[str, str]) -> list[str]:

@@ -68,6 +68,7 @@ def night(served, chromium, pictures):
         hidden.fill("4")
         page.get_by_role("button", name="Submit").click()
         page.get_by_role("link", name="View run").click()
+        page.wait_for_url("**/runs/flow-run/**")
         ended = page.get_by_text(re.compile("^(Completed|Failed|Crashed)$")).first
         expect(ended).to_have_text("Completed", timeout=RUN_MS)
         run = page.url.split("?")[0].rsplit("/", 1)[-1]
@@ -137,13 +138,17 @@ def test_a_night_can_be_followed_and_read_on_its_page(served, night, page, pictu
     expect(card).to_be_visible()
     keep_picture(page, pictures, "run")
     card.click()
-    page.locator("main a[href*='/artifacts/artifact/']").first.click()
+    page.get_by_role("link", name=re.compile("^[0-9a-f]{8}$")).click()  # the one of this night
     main = page.get_by_role("main")
     expect(main).to_contain_text("Forecast")
     expect(main.get_by_role("table").first).to_be_visible()
     widths = main.locator("img").evaluate_all("all => all.map(one => one.naturalWidth)")
     assert len(widths) >= 2
     assert min(widths) > 100
+    assert main.locator("a[href^='file:']").count() == 0  # no browser opens them from here
+    expect(main.get_by_role("link", name=re.compile("^[0-9a-f]{32}$"))).to_have_attribute(
+        "href", re.compile(re.escape(served.mlflow))
+    )
     keep_picture(page, pictures, "night")
 
 

@@ -79,7 +79,7 @@ def test_sentences_say_where_to_look_on():
     assert run_sentence("abc", "", "demo/nightly") == (
         "`abc`; `tidewatch page mlflow` shows it, in the experiment demo/nightly"
     )
-    assert file_sentence("/r/a b.html") == "`/r/a b.html` ([open](file:///r/a%20b.html))"
+    assert file_sentence("/r/a b.html") == "`/r/a b.html`"
     assert file_sentence("") == "none"
 
 
