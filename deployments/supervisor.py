@@ -152,14 +152,19 @@ class Supervisor:
                     self._tell(child.name, text)
 
 
-def name_lines(names: Sequence[str]) -> Tell:
-    """Return what prints a line under a name, in its colour where this is a terminal."""
+def name_lines(names: Sequence[str], *, secrets: Sequence[str] = ()) -> Tell:
+    """Return what prints a line under a name, in its colour where this is a terminal.
+
+    Secrets in a line are shown as ***: a program may tell an address that it could not reach.
+    """
     import typer
 
     width, lock = max(map(len, names)), threading.Lock()
     colours = dict(zip(names, COLOURS, strict=False))
 
     def tell(name: str, text: str) -> None:
+        for secret in filter(None, secrets):
+            text = text.replace(secret, "***")
         label = typer.style(f"{name:<{width}} |", fg=colours.get(name))
         with lock:
             typer.echo(f"{label} {text}")

@@ -68,7 +68,11 @@ def run_up(
     else:
         addresses = _join(settings, host, mlflow_port)
     with _on_signals(stopped), _noted(settings, addresses):
-        supervisor = Supervisor(name_lines((PREFECT, MLFLOW, JOBS, WATCH)))
+        secrets = (
+            settings.alert_webhook.get_secret_value(),
+            os.environ.get("PREFECT_SERVER_API_AUTH_STRING", ""),
+        )
+        supervisor = Supervisor(name_lines((PREFECT, MLFLOW, JOBS, WATCH), secrets=secrets))
         try:
             if servers:
                 _start_servers(supervisor, settings, host, prefect_port, mlflow_port, addresses)

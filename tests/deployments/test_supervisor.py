@@ -7,7 +7,7 @@ import time
 import psutil
 import pytest
 
-from deployments.supervisor import Child, Supervisor
+from deployments.supervisor import Child, Supervisor, name_lines
 from pipelines_lib.errors import TidewatchError
 
 IGNORES_ALL = """
@@ -87,3 +87,9 @@ def test_stop_kills_what_ignores_it_and_all_that_it_started(supervisor, said, mo
     _, alive = psutil.wait_procs(family, timeout=10)
     assert alive == []
     assert ("server", "is killed: it has not ended within 0 s") in said
+
+
+def test_name_lines_shows_no_secret(capsys):
+    tell = name_lines(("prefect", "jobs"), secrets=("https://hooks.example/T0K3N", ""))
+    tell("jobs", "POST https://hooks.example/T0K3N answered 500")
+    assert capsys.readouterr().out == "jobs    | POST *** answered 500\n"
