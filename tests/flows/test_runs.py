@@ -108,7 +108,6 @@ def test_night_leaves_a_page_with_pictures_and_where_to_look_on(runs):
     assert f"`{home}/reports/readable/" in page.data
     told = re.findall(r"^\*(.+)\*$", page.data, flags=re.M)
     assert [page.data.count(words) for words in told] == [2] * len(told)  # and as alternative
-    assert f"(file://{home}/reports/readable/" in page.data
 
 
 def test_training_leaves_a_page_with_decision_baselines_and_pictures(runs):
