@@ -8,6 +8,7 @@ stage as one JSON object.
 """
 
 import argparse
+import gc
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -264,7 +265,10 @@ def main() -> None:
     options.add_argument("job")
     options.add_argument("--set", action="append", default=[])
     args = options.parse_args()
-    print(json.dumps(run_night(read_parameters(args.job, args.set))))
+    parameters = read_parameters(args.job, args.set)
+    gc.freeze()  # here and at the end, as `tidewatch run` does
+    print(json.dumps(run_night(parameters)))
+    gc.freeze()
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The `tidewatch` command. Imports stay inside the commands: help must come at once."""
 
+import gc
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -330,6 +331,7 @@ def _run(name: str, overrides: list[str]) -> None:
 
     quieten_logs()
     resolve_parameters(job, overrides)  # a mistake is refused before a server is started
+    gc.freeze()  # the modules stay: walking their objects again and again costs seconds a night
     result = run_job(job, overrides)
     from deployments.night_texts import print_texts
     from deployments.search_summary import print_search
@@ -383,6 +385,8 @@ def main() -> None:
             "tidewatch: interrupted; what was committed stays, run it again to go on", err=True
         )
         sys.exit(130)
+    finally:
+        gc.freeze()  # the process ends: looking for garbage among all modules would take seconds
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Tell people: alerts go to the lake's outbox, and from there to Prefect, each once.
+"""Tell people: alerts go to the lake's outbox, and at a run's end to Prefect, each once.
 
 A Prefect event `tidewatch.KIND` tells one alert, or several; automations make messages of events
 (`deployments/automations.py`).
@@ -31,7 +31,31 @@ long, and could no longer say whether it had it already."""
 
 
 def raise_alerts(lake: "Lake", dataset: str, alerts: Sequence[Alert], *, at: datetime) -> int:
-    """Store alerts that are new, tell every one that is not told yet, and count those told now.
+    """Note alerts and tell them at once, as `note_alerts` and `tell_alerts` do."""
+    note_alerts(lake, dataset, alerts, at=at)
+    return tell_alerts(lake, dataset, at=at)
+
+
+def note_alerts(lake: "Lake", dataset: str, alerts: Sequence[Alert], *, at: datetime) -> None:
+    """Store alerts that are new, as of the flow run that this is; its job tells them at its end.
+
+    Args:
+        lake: Where the outbox lies.
+        dataset: Name of the dataset.
+        alerts: What to tell; may be none.
+        at: Now, with a time zone.
+
+    Raises:
+        ConfigError: An alert is of an unknown kind.
+        LakeError: The outbox cannot be read or written.
+    """
+    from pipelines_lib.alerts.outbox import store_alerts
+
+    store_alerts(lake, dataset, alerts, at=at, flow_run_id=str(flow_run.id or ""))
+
+
+def tell_alerts(lake: "Lake", dataset: str, *, at: datetime) -> int:
+    """Tell every alert of a dataset that is not told yet, and count those told now.
 
     Works within a flow run and outside of one. While the server is away they stay untold, the run
     goes on with a warning, and the next call for the dataset tells them. Without a server
@@ -40,11 +64,9 @@ def raise_alerts(lake: "Lake", dataset: str, alerts: Sequence[Alert], *, at: dat
     Args:
         lake: Where the outbox lies.
         dataset: Name of the dataset.
-        alerts: What to tell; may be none, to tell what an earlier run could not.
         at: Now, with a time zone.
 
     Raises:
-        ConfigError: An alert is of an unknown kind.
         LakeError: The outbox cannot be read or written.
     """
     from pipelines_lib.alerts.messages import find_superseded
@@ -54,10 +76,8 @@ def raise_alerts(lake: "Lake", dataset: str, alerts: Sequence[Alert], *, at: dat
         TOLD_BY_RUN,
         mark_alerts,
         read_untold,
-        store_alerts,
     )
 
-    store_alerts(lake, dataset, alerts, at=at, flow_run_id=str(flow_run.id or ""))
     untold = read_untold(lake, dataset)
     late = find_superseded(untold)
     mark_alerts(lake, dataset, late, SUPERSEDED, at)

@@ -12,7 +12,7 @@ from tasks.context import Context, may_pass, open_context
 from tasks.pages import leave_page
 from tasks.progress import epoch_progress, series_progress
 from tasks.train import EXAMPLE_STEPS, read_inputs
-from tasks.training_run import sentiment_version, tell_promotion
+from tasks.training_run import note_promotion, sentiment_version
 from tasks.turns import takes_gpu
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def register_newest(dataset: str, config: ForecasterConfig, backtested: Backtest
             predict=lambda rows: predict_rows(forecaster, rows),
         )
     if first:
-        tell_promotion(
+        note_promotion(
             context,
             dataset,
             name,

@@ -7,7 +7,7 @@ from time import perf_counter
 from prefect import task
 from prefect.logging import get_run_logger
 
-from tasks.alerts import raise_alerts
+from tasks.alerts import note_alerts
 from tasks.context import may_pass, open_context
 
 
@@ -97,7 +97,7 @@ def detect_events(dataset: str) -> Detection:
         mode=mode,
     )
     alerts, watched = find_event_alerts(context.lake, dataset, scorer=name, mode=mode)
-    raise_alerts(context.lake, dataset, alerts, at=datetime.now(UTC))
+    note_alerts(context.lake, dataset, alerts, at=datetime.now(UTC))
     note_watched(context.lake, dataset, watched)
     get_run_logger().info(
         "%s v%s scored %d steps, %d new events, %d series left out",

@@ -11,7 +11,7 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
 from pipelines_lib.config import DatasetConfig
-from tasks.alerts import raise_alerts
+from tasks.alerts import note_alerts
 from tasks.context import may_pass, open_context
 from tasks.patience import outwait
 
@@ -72,7 +72,7 @@ def ingest_texts(dataset: DatasetConfig) -> IngestedTexts:
         night=night_of(dataset, at),
         what="files",
     )
-    raise_alerts(context.lake, dataset.name, alerts, at=at)
+    note_alerts(context.lake, dataset.name, alerts, at=at)
     return IngestedTexts(report, perf_counter() - began)
 
 

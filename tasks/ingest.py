@@ -11,7 +11,7 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
 from pipelines_lib.config import DatasetConfig
-from tasks.alerts import raise_alerts
+from tasks.alerts import note_alerts, raise_alerts
 from tasks.context import Context, may_pass, open_context
 from tasks.documents import IngestedTexts
 from tasks.limits import source_limiter
@@ -75,7 +75,7 @@ def ingest_rows(dataset: DatasetConfig, whole: bool = False) -> Ingested:
         report.sentence,
         night=night_of(dataset, at),
     )
-    raise_alerts(context.lake, dataset.name, alerts, at=at)
+    note_alerts(context.lake, dataset.name, alerts, at=at)
     return Ingested(report, perf_counter() - began)
 
 

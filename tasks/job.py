@@ -3,6 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, ParamSpec, TypeVar, cast
 
 from prefect import Flow, flow
@@ -11,6 +12,7 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed
 
 from pipelines_lib.config import DatasetConfig
+from tasks.alerts import tell_alerts
 from tasks.context import open_context
 from tasks.due import reason_to_skip
 from tasks.names import dated
@@ -32,7 +34,8 @@ def job(
 
     The run notes which process it is, so that it can be told when that process is gone. A scheduled
     run that has nothing to do ends at once in the state `Skipped`, which says why. A run waits
-    while another run of this machine works on its dataset.
+    while another run of this machine works on its dataset. At its end, and where it fails, it tells
+    the alerts that its steps have noted.
 
     Args:
         name: Name of the flow on Prefect's page.
@@ -63,12 +66,23 @@ def job(
             if not named:
                 return function(*args, **kwargs)
             with take_turn(f"dataset-{named}", open_context().settings, logger=get_run_logger()):
-                return function(*args, **kwargs)
+                try:
+                    result = function(*args, **kwargs)
+                except Exception:  # what its steps have noted so far is worth telling too
+                    _tell(named)
+                    raise
+                _tell(named)
+                return result
 
         made = flow(name=name, flow_run_name=dated(run_name), timeout_seconds=3600 * longest_hours)
         return cast(Flow[Params, Result], made(run))
 
     return decorate
+
+
+def _tell(dataset: str) -> None:
+    """Tell what a run has noted, at once at its end: the server takes a second to confirm it."""
+    tell_alerts(open_context().lake, dataset, at=datetime.now(UTC))
 
 
 def _declaration(dataset: object) -> DatasetConfig | None:

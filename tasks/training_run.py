@@ -10,7 +10,7 @@ from prefect.logging import get_run_logger
 
 from pipelines_lib.alerts import PROMOTED, Alert
 from pipelines_lib.config import ClassifierConfig, DetectorConfig, ForecasterConfig
-from tasks.alerts import raise_alerts
+from tasks.alerts import note_alerts
 from tasks.context import Context
 from tasks.pages import leave_page
 
@@ -151,7 +151,7 @@ def log_results(
         description=f"{name} v{registered.version}: {decision.alias}",
     )
     if decision.promote:
-        tell_promotion(
+        note_promotion(
             context,
             dataset,
             name,
@@ -170,10 +170,10 @@ def log_results(
     )
 
 
-def tell_promotion(
+def note_promotion(
     context: Context, dataset: str, name: str, *, version: str, reason: str, run_id: str
 ) -> None:
-    """Tell people that a model became champion of a dataset, and why."""
+    """Note, for people to be told, that a model became champion of a dataset, and why."""
     alert = Alert(
         PROMOTED,
         f"{name} v{version}",
@@ -181,4 +181,4 @@ def tell_promotion(
         f"{reason}. MLflow run {run_id}. To take it back, move the alias on MLflow's page.",
         details={"model": name, "model_version": version, "mlflow_run_id": run_id},
     )
-    raise_alerts(context.lake, dataset, [alert], at=datetime.now(UTC))
+    note_alerts(context.lake, dataset, [alert], at=datetime.now(UTC))

@@ -110,8 +110,12 @@ def evaluate_detector(
 
 
 def average_precision(anomalous: np.ndarray, scores: np.ndarray) -> float:
-    """Return the average precision of scores, 0 where no step is anomalous."""
-    return float(average_precision_score(anomalous, scores)) if anomalous.any() else 0.0
+    """Return the average precision of scores, 0 where no step is anomalous.
+
+    A step of which a method can say nothing yet (NaN) counts as one that it finds normal.
+    """
+    said = np.nan_to_num(scores)
+    return float(average_precision_score(anomalous, said)) if anomalous.any() else 0.0
 
 
 def evaluate_scores(scores: dict[str, np.ndarray], anomalous: np.ndarray) -> dict[str, float]:
@@ -122,9 +126,7 @@ def evaluate_scores(scores: dict[str, np.ndarray], anomalous: np.ndarray) -> dic
         anomalous: The truth, one flag a step.
     """
     model, *others = scores
-    precision = {
-        name: average_precision(anomalous, np.nan_to_num(values)) for name, values in scores.items()
-    }
+    precision = {name: average_precision(anomalous, values) for name, values in scores.items()}
     metrics = {"average_precision": precision[model]}
     for name in others:
         metrics[f"{name}_average_precision"] = precision[name]

@@ -78,6 +78,20 @@ def test_compare_detectors_counts_only_steps_that_both_can_score(
     assert compare(fitted, None, sine_panel).challenger == compared.challenger
 
 
+def test_compare_detectors_counts_a_step_that_the_baseline_cannot_judge_as_normal_to_it(
+    simple, sine_panel
+):
+    # A part that needs a longer run than the others knows too little of a series with many gaps.
+    held_out = simple.evaluation.scores
+    some = held_out.index[~held_out["anomaly"]][:5]
+    missed = []
+    for said in (np.nan, 0.0):
+        scores = held_out.assign(pca=held_out["pca"].where(~held_out.index.isin(some), said))
+        fitted = replace(simple, evaluation=replace(simple.evaluation, scores=scores))
+        missed.append(compare(fitted, None, sine_panel).baseline)
+    assert missed[0] == missed[1]
+
+
 def test_compare_detectors_refuses_a_champion_that_has_seen_the_test_rows(
     simple, fit_sine_detector, sine_panel
 ):
