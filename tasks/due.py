@@ -64,8 +64,9 @@ def _nothing_closed(client: "SyncPrefectClient", run: "FlowRun", dataset: Datase
     last = max(_due(other) for other in done)
     day = _due(run).astimezone(ZoneInfo(calendar.zone))
     return (
-        f"{dataset.calendar} has had no session since the run of {_shown(last, dataset)}: its last "
-        f"one is {session:%Y-%m-%d}, and on {day:%A, %Y-%m-%d} there was none to wait for"
+        f"no session of {dataset.calendar} has closed since the run of {_shown(last, dataset)}: "
+        f"the newest is that of {session:%Y-%m-%d}, and this run was due on "
+        f"{day:%A, %Y-%m-%d %H:%M}"
     )
 
 

@@ -2,12 +2,14 @@
 
 import re
 import sys
+from datetime import UTC, datetime
 
 import pandas as pd
 import pytest
 
 from deployments.cli import main
 from flows.nightly import nightly
+from pipelines_lib.alerts import PROMOTED, Alert
 from pipelines_lib.anomaly.verdicts import read_verdicts
 from pipelines_lib.config import (
     DatasetConfig,
@@ -17,8 +19,11 @@ from pipelines_lib.config import (
     SplitConfig,
     TrainingConfig,
 )
+from pipelines_lib.errors import SourceError
 from pipelines_lib.lake import Lake
 from pipelines_lib.tables import ALERTS, EVENTS
+from tasks.alerts import note_alerts
+from tasks.job import job
 from tests.sensors import START, write_hours
 
 DETECTOR = DetectorConfig(
@@ -121,3 +126,17 @@ def test_an_event_grows_from_night_to_night_and_hears_what_people_say(home, run_
     assert (night.n_new_events, night.n_alerts) == (len(new), 1)
     told = {("anomaly.opened", name) for name in (event, *new.loc[~of_room, "event_id"])}
     assert set(alerted(home)) == told | {promoted}
+
+
+def test_a_job_that_fails_tells_what_its_steps_have_noted(home):
+    lake = Lake(str(home / "lake"))
+
+    @job("failing", "failing {dataset}")
+    def failing(dataset: str) -> None:
+        noted = Alert(PROMOTED, "sensors-detector v1", "a title", "a text")
+        note_alerts(lake, dataset, [noted], at=datetime.now(UTC))
+        raise SourceError("the disk is full")
+
+    with pytest.raises(SourceError, match="the disk is full"):
+        failing("sensors")
+    assert alerted(home) == [(PROMOTED, "sensors-detector v1")]

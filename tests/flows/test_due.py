@@ -67,8 +67,8 @@ def test_reason_to_skip_on_a_holiday_says_which_session_was_the_last(job):
     job.run(seoul("01-27 18:30"), Completed())  # the 27th to the 30th: new year, no session
     night = job.run(seoul("01-29 18:30"))
     assert reason_to_skip(night, PRICES) == (
-        "XKRX has had no session since the run of 2025-01-27 18:30 Asia/Seoul: its last one is "
-        "2025-01-24, and on Wednesday, 2025-01-29 there was none to wait for"
+        "no session of XKRX has closed since the run of 2025-01-27 18:30 Asia/Seoul: the newest is "
+        "that of 2025-01-24, and this run was due on Wednesday, 2025-01-29 18:30"
     )
 
 
@@ -120,4 +120,4 @@ def test_reason_to_skip_in_new_york_knows_summer_time(job):
     assert reason_to_skip(monday, shares) == ""
     early = job.run(datetime(2025, 3, 11, 21, 30, tzinfo=UTC))  # Tuesday's bar is not final yet
     job.run(datetime(2025, 3, 10, 22, 31, tzinfo=UTC), Completed())
-    assert "its last one is 2025-03-10" in reason_to_skip(early, shares)
+    assert "the newest is that of 2025-03-10" in reason_to_skip(early, shares)
