@@ -1,4 +1,4 @@
-"""Watch over runs and nights until stopped: tell runs that died, and nights that are absent."""
+"""Watch over runs and nights until stopped: end runs that died, tell nights that are absent."""
 
 import signal
 import threading
@@ -17,8 +17,8 @@ NIGHTS_EVERY = 15
 def guard_jobs(settings: Settings) -> None:
     """Look at all runs every twenty seconds until Ctrl-C or SIGTERM, and once more at the end.
 
-    Every five minutes it looks whether a night is absent. A server that is away is told once, and
-    asked again.
+    Every five minutes it looks whether a night is absent, and tells what runs could not tell. A
+    server that is away is told once, and asked again.
     """
     stopped = threading.Event()
 
@@ -51,11 +51,13 @@ def _look_at_runs() -> None:
 
 
 def _look_at_nights(settings: Settings) -> None:
-    from deployments.watch import tell_absences, watch_once
+    from deployments.watch import tell_absences, tell_left_over, watch_once
     from pipelines_lib.lake import Lake
 
-    at = datetime.now(UTC)
+    lake, at = Lake(settings.lake_location), datetime.now(UTC)
     absences = watch_once(settings, at=at)
-    if tell_absences(Lake(settings.lake_location), absences, at=at):
+    if tell_absences(lake, absences, at=at):
         for absence in absences:
             print(f"{absence.title}: {' '.join(absence.sentences)}", flush=True)
+    if late := tell_left_over(lake, at=at):
+        print(f"told {late} alerts that their runs could not tell", flush=True)

@@ -109,6 +109,17 @@ def tell_absences(lake: "Lake", absences: Sequence[Absence], *, at: datetime) ->
     return sum(raise_alerts(lake, name, alerts, at=at) for name, alerts in of_dataset.items())
 
 
+def tell_left_over(lake: "Lake", *, at: datetime) -> int:
+    """Tell what runs have noted and could not tell: they were killed, or the server was away.
+
+    A run that still works is spared the telling of what it has noted so far.
+    """
+    from pipelines_lib.lake import list_datasets
+    from tasks.alerts import tell_alerts
+
+    return sum(tell_alerts(lake, name, at=at) for name in list_datasets(lake))
+
+
 def _judge_runs(lake: "Lake", due: Due, runs: Sequence[SeenRun], *, at: datetime) -> list[str]:
     """Say what is absent of a job that Prefect knows."""
     nights = _nights(lake, due, at)

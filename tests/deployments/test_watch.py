@@ -6,12 +6,14 @@ import pytest
 
 from deployments.due import Due
 from deployments.servers import Server
-from deployments.watch import Absence, tell_absences, watch_once
+from deployments.watch import Absence, tell_absences, tell_left_over, watch_once
+from pipelines_lib.alerts import PROMOTED, Alert
 from pipelines_lib.forecasting.nights import PERSON, SCHEDULE
 from pipelines_lib.lake import Lake, list_datasets
 from pipelines_lib.lake.place import ROOT
 from pipelines_lib.settings import Settings
 from pipelines_lib.tables import ALERTS
+from tasks.alerts import note_alerts
 from tests.absence import JOB, day_of, due_on, leave_night, store_job
 
 AWAY = Server("Prefect", "http://127.0.0.1:1/api", up=False)
@@ -108,3 +110,13 @@ def test_tell_absences_raises_one_alert_a_night_under_its_dataset_and_once(lake)
 def test_tell_absences_of_none_leaves_no_table(lake):
     assert tell_absences(lake, [], at=MONDAY) == 0
     assert list_datasets(lake) == []
+
+
+def test_tell_left_over_tells_once_what_a_killed_run_has_noted(lake):
+    leave_night(lake, MONDAY)
+    noted = Alert(PROMOTED, "sensors-forecaster v1", "a title", "a text")
+    note_alerts(lake, "sensors", [noted], at=MONDAY)
+    assert set(lake.read_rows("sensors", ALERTS)["told_how"]) == {""}
+    assert tell_left_over(lake, at=MONDAY + GRACE) == 1
+    assert tell_left_over(lake, at=MONDAY + GRACE) == 0
+    assert set(lake.read_rows("sensors", ALERTS)["told_how"]) == {"run"}
