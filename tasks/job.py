@@ -81,7 +81,7 @@ def job(
 
 
 def _tell(dataset: str) -> None:
-    """Tell what a run has noted, at once at its end: the server takes a second to confirm it."""
+    """Tell what a run has noted, all at its end: the server takes a second to confirm a telling."""
     tell_alerts(open_context().lake, dataset, at=datetime.now(UTC))
 
 
