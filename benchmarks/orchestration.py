@@ -45,6 +45,11 @@ SMALL = (
     "detector.training.max_epochs=1",
 )
 """Of the job demo, which every comparison is warmed up with."""
+PLAIN = (
+    "from pipelines_lib.collector import relax_collector; relax_collector(); "
+    "from benchmarks.plain_night import main; main()"
+)
+"""The collector is set before anything is imported, as `tidewatch run` does."""
 PACKAGES = ("prefect", "mlflow", "torch", "deltalake")
 
 
@@ -140,7 +145,7 @@ def middle(nights: list[dict[str, float]]) -> dict[str, float]:
 
 
 def run_plain(job: str, overrides: list[str], home: Path) -> dict[str, float]:
-    return run_process(["-m", "benchmarks.plain_night", job], overrides, {"TIDEWATCH_HOME": home})
+    return run_process(["-c", PLAIN, job], overrides, {"TIDEWATCH_HOME": home})
 
 
 def run_flow(job: str, overrides: list[str], home: Path, server: "Server") -> dict[str, float]:

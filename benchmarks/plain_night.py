@@ -8,7 +8,6 @@ stage as one JSON object.
 """
 
 import argparse
-import gc
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -266,9 +265,7 @@ def main() -> None:
     options.add_argument("--set", action="append", default=[])
     args = options.parse_args()
     parameters = read_parameters(args.job, args.set)
-    gc.freeze()  # here and at the end, as `tidewatch run` does
     print(json.dumps(run_night(parameters)))
-    gc.freeze()
 
 
 if __name__ == "__main__":

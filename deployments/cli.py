@@ -1,12 +1,12 @@
 """The `tidewatch` command. Imports stay inside the commands: help must come at once."""
 
-import gc
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from deployments.event_commands import events, label
+from pipelines_lib.collector import relax_collector
 from pipelines_lib.errors import ConfigError, TidewatchError
 
 if TYPE_CHECKING:
@@ -331,7 +331,6 @@ def _run(name: str, overrides: list[str]) -> None:
 
     quieten_logs()
     resolve_parameters(job, overrides)  # a mistake is refused before a server is started
-    gc.freeze()  # the modules stay: walking their objects again and again costs seconds a night
     result = run_job(job, overrides)
     from deployments.night_texts import print_texts
     from deployments.search_summary import print_search
@@ -375,6 +374,7 @@ def _in_words(result: Any) -> str:
 
 def main() -> None:
     """Run the command; an error that a user can act on is one sentence and exit code 1."""
+    relax_collector()
     try:
         app()
     except TidewatchError as error:
@@ -385,8 +385,6 @@ def main() -> None:
             "tidewatch: interrupted; what was committed stays, run it again to go on", err=True
         )
         sys.exit(130)
-    finally:
-        gc.freeze()  # the process ends: looking for garbage among all modules would take seconds
 
 
 if __name__ == "__main__":

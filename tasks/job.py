@@ -11,6 +11,7 @@ from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
 from prefect.states import Completed
 
+from pipelines_lib.collector import relax_collector
 from pipelines_lib.config import DatasetConfig
 from tasks.alerts import tell_alerts
 from tasks.context import open_context
@@ -50,6 +51,7 @@ def job(
 
         @functools.wraps(function)
         def run(*args: Params.args, **kwargs: Params.kwargs) -> Result:
+            relax_collector()  # a scheduled run is started by Prefect, not by `tidewatch run`
             called = signature.bind(*args, **kwargs)
             called.apply_defaults()
             dataset = called.arguments.get("dataset")

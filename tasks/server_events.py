@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from prefect.events.schemas.events import Event
 
 REQUEST_TIMEOUT_S = 20
+ASKED_EVERY_S = 0.1
 SEEN_WITHIN_S = 15
 """Prefect writes events to its database in batches, every 5 s if nobody has set it otherwise."""
 
@@ -70,7 +71,7 @@ def post_events(client: "SyncPrefectClient", events: Sequence["Event"]) -> None:
     client.request("POST", "/events", json=body)
     waiting, deadline = {event.id for event in events}, time.monotonic() + SEEN_WITHIN_S
     while waiting and time.monotonic() < deadline:
-        time.sleep(0.2)
+        time.sleep(ASKED_EVERY_S)
         waiting -= find_events(client, sorted(waiting))
 
 
