@@ -5,7 +5,7 @@ import gc
 
 NEW_OBJECTS = 50_000
 """Objects made, less those freed, before the collector looks again. By Python's own 700 it walks
-the modules of PyTorch, MLflow and Prefect a dozen times while they are loaded: 1.5 s of a night."""
+the modules of PyTorch, MLflow and Prefect a dozen times while they are loaded: 1.4 s of a night."""
 
 
 def relax_collector() -> None:
